@@ -1,0 +1,125 @@
+package supervise
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// Service is one long-lived part of a program. It is the method of suture.Service, so values of
+// either kind pass freely.
+//
+// Serve does the work and returns when it is over, or soon after ctx is done. What it returns
+// decides what happens next:
+//
+//   - nil: the run is over; another follows only under [Always].
+//   - an error: the run failed; another follows unless [Never].
+//   - [ErrDone]: finished for good, whatever the policy.
+//   - [Fatal]: the whole tree is to end.
+//
+// A panic and a runtime.Goexit are failed runs. A run is over only when Serve has returned and so
+// has every goroutine started by [Go]; two runs of one child never overlap.
+//
+// Once ctx is done, nil, ctx.Err(), context.Cause(ctx) and ErrDone (each may be wrapped) are clean
+// answers; any other error is reported as a failure to stop. A service that has to finish something
+// first does so within [StopContext].
+type Service interface {
+	Serve(ctx context.Context) error
+}
+
+// Func is a function that is a Service.
+type Func func(ctx context.Context) error
+
+// Serve calls f.
+func (f Func) Serve(ctx context.Context) error { return f(ctx) }
+
+// Child is one entry of a group: a service and how it is kept.
+type Child struct {
+	// Name is the last part of the child's path. Required; at most 128 bytes, no slash, no control
+	// character, and no other child of the group has it.
+	Name string
+
+	// Service is what runs. Required. A *Group here makes a subtree: it goes by the child's name,
+	// and its own Name counts for nothing. The same service must not stand in a tree twice.
+	Service Service
+
+	// Policy says how the child is restarted and stopped. The zero value restarts it always, with
+	// a growing delay, for ever.
+	Policy Policy
+
+	// WaitReady keeps the child Starting until its service calls Ready, and so holds back the next
+	// sibling. A service with a method NotifiesReady() says by itself that it calls Ready, and has
+	// no need of this field. A group always calls Ready, when each of its children has been
+	// Running or is Done; for a group WaitReady only decides whether the next sibling waits.
+	WaitReady bool
+
+	// Significant ends the group when this child comes to its end: with ErrDone when it is Done,
+	// with its error when it is Failed. It goes with OnFailure and Never only (OTP, auto_shutdown).
+	// Being stopped by an operator is not an end.
+	Significant bool
+}
+
+// Group keeps children: starts them in the order of the list, restarts each by its policy, and
+// stops them in reverse order. It is plain data; set its fields before Serve and leave them alone
+// while it serves. A Group must not be copied after its first Serve.
+//
+// A Group is itself a Service, so groups nest, and a Group works inside any suture.Supervisor.
+type Group struct {
+	// Name is the first part of every path of the tree. Required, except of a group that is the
+	// Service of a Child; the rules are those of Child.Name.
+	Name string
+
+	// Children are started in this order, and stopped in reverse. A group without children is
+	// done at once.
+	Children []Child
+
+	// Concurrent starts the children together, and stops them together.
+	Concurrent bool
+
+	// StopTimeout is the budget for stopping the whole group, from the moment that stopping
+	// begins. When it is spent all that is left is cancelled together and has 500 ms to return.
+	// 0: no bound but those of the children and of the groups above.
+	StopTimeout time.Duration
+
+	// OnEvent is told of every state entered anywhere in the tree, in order and one at a time, on
+	// a goroutine of its own: it may block, panic, and call the group's methods. Up to 4,096
+	// events wait for it; after that the oldest are dropped and counted in Event.Dropped. All are
+	// delivered before Serve returns, unless one call takes longer than a second.
+	// It counts only at the root; below, the root's is used.
+	OnEvent func(Event)
+
+	last atomic.Pointer[serving] // the present Serve, or the last one
+}
+
+// String is the group's name. Without it a suture.Supervisor that holds the group would print the
+// fields of everything below.
+func (g *Group) String() string { return g.Name }
+
+// Serve starts the children, keeps them, and returns when all of them are down:
+//
+//   - nil, when ctx was done and all stopped cleanly;
+//   - [ErrDone], when every child is Done, or a Significant one is;
+//   - a [*ChildError], when a child was fatal or was given up on (it then holds a [*LimitError]);
+//   - a [*StopError], alone or joined to one of those, when a child did not stop cleanly;
+//   - another error, before anything was started, when the tree is invalid, is already serving, or
+//     still has a stuck child of its last Serve.
+//
+// The children live on contexts detached from ctx: when ctx is done they are told to stop one after
+// another, as everywhere. Serve may be called again after it has returned; operators' stops and
+// the numbers of runs are remembered.
+func (g *Group) Serve(ctx context.Context) error {
+	s, err := g.open(ctx)
+	if s == nil {
+		return err
+	}
+	return s.serve()
+}
+
+// Status tells what the tree looks like now. It never waits for a service. After Serve has
+// returned, the final states are kept.
+func (g *Group) Status() Status {
+	if s := g.last.Load(); s != nil {
+		return s.status()
+	}
+	return g.idleStatus(g.Name)
+}
