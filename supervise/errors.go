@@ -67,7 +67,12 @@ func (e *ExitError) Unwrap() error { return e.Err }
 
 // ExitCode is the exit code for what a root's Serve returned: that of an ExitError in it, else 70
 // when something did not stop cleanly (EX_SOFTWARE of sysexits), else 0 for nil and ErrDone, else 1.
-func ExitCode(err error) int {
+func ExitCode(err error) (code int) {
+	defer func() {
+		if recover() != nil { // a foreign error that cannot be asked
+			code = 1
+		}
+	}()
 	var exit *ExitError
 	var stop *StopError
 	switch {

@@ -16,6 +16,7 @@ import (
 //	Stopping -> Stopped | Stuck            or -> Starting (Restart), or as if it had ended by itself (the last two)
 type State int
 
+// The states, in the order of a child's life.
 const (
 	Idle     State = iota // not started yet
 	Starting              // a run has begun, and has not called Ready yet
@@ -86,7 +87,7 @@ func LogEvents(log *slog.Logger) func(Event) {
 			attrs = append(attrs, slog.String("err", errText(e.Err)))
 		}
 		if e.State == Backoff {
-			attrs = append(attrs, slog.Duration("delay", e.Delay))
+			attrs = append(attrs, slog.String("delay", e.Delay.String()))
 		}
 		if e.Dropped > 0 {
 			attrs = append(attrs, slog.Int("dropped", e.Dropped))
@@ -109,10 +110,16 @@ func (e Event) level() slog.Level {
 	}
 }
 
-func stackOf(err error) []byte {
+// stackOf is the stack in an error of a child's own. That of a group below or above was shown when
+// the child entered its state.
+func stackOf(err error) (stack []byte) {
+	defer func() { _ = recover() }() // a foreign error may panic when it is asked
 	var panicked *PanicError
 	var stuck *StuckError
+	var child *ChildError
 	switch {
+	case errors.As(err, &child):
+		return nil
 	case errors.As(err, &stuck):
 		return stuck.Stacks
 	case errors.As(err, &panicked):

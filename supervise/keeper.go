@@ -171,7 +171,7 @@ func (k *keeper) tell(cause error) {
 			r.stopTimer = time.AfterFunc(limit+stuckAfter, func() { k.overdue(r) })
 		}
 	}
-	r.tell(cause, stop, stopNow)
+	r.tell(stop, stopNow, cause)
 }
 
 // cutShort ends the time of a run that was told to stop.

@@ -136,7 +136,7 @@ func (k *keeper) await(ctx context.Context, do func(*keeper) waiter) error {
 func (k *keeper) unlessEnding(do func(*keeper) waiter) waiter {
 	r := &k.group.rules
 	switch {
-	case r.falling:
+	case r.falling, !k.group.begun:
 		return come(ErrNotServing)
 	case r.children[k.index].state == Stuck:
 		return come(ErrStuck)
@@ -163,10 +163,12 @@ func (k *keeper) start() waiter {
 		switch {
 		case c.run >= wanted && (c.state == Running || c.state == Done):
 			return true, nil
-		case c.ended >= wanted, c.state == Stuck:
+		case c.err != nil && (c.ended >= wanted || c.state == Stuck):
 			return true, c.failure()
+		case r.falling:
+			return true, ErrNotServing
 		default:
-			return r.falling, ErrNotServing
+			return c.ended >= wanted && c.state == Stopped, &ChildError{c.path, ErrStop} // somebody else's
 		}
 	}
 }
@@ -191,7 +193,10 @@ func (k *keeper) oldRun() waiter {
 		return come(nil)
 	}
 	return func(c *record) (bool, error) {
-		return c.ended >= number || c.state == Stuck, c.failure()
+		if c.ended > number { // so is the next; its failure is not the answer
+			return true, nil
+		}
+		return c.ended == number || c.state == Stuck, c.failure()
 	}
 }
 

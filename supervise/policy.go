@@ -1,36 +1,30 @@
 package supervise
 
 import (
-	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
-// The defaults of a Policy.
-const (
-	defaultMinBackoff   = 100 * time.Millisecond
-	defaultMaxBackoff   = 30 * time.Second
-	leastResetAfter     = 10 * time.Second
-	defaultWindow       = time.Minute
-	defaultStartTimeout = 30 * time.Second
-	defaultStopTimeout  = 10 * time.Second
-)
-
-// none stands for every negative duration that switches something off.
-const none time.Duration = -1
-
-// Restart says after which ends of a run another follows.
+// Restart says after which ends of a run another one follows. Whatever it is, [ErrDone] ends the
+// child for good and [Fatal] the whole tree.
 type Restart int
 
 const (
-	Always    Restart = iota // after every end: OTP permanent
-	OnFailure                // after an error or a panic, not after nil: OTP transient
-	Never                    // after none: OTP temporary
+	// Always restarts after every run, clean or failed: what the program can't do without. It is
+	// OTP's permanent and systemd's Restart=always.
+	Always Restart = iota
+	// OnFailure restarts after a failed run; a clean one is Done. It is OTP's transient and
+	// systemd's Restart=on-failure.
+	OnFailure
+	// Never restarts nothing: a clean run is Done, a failed one Failed, and the group lives on. It
+	// is OTP's temporary and systemd's Restart=no.
+	Never
 )
 
-var restartNames = [...]string{"always", "on-failure", "never"}
+var restartNames = []string{"always", "on-failure", "never"}
 
-// String is the name in a policy's text: always, on-failure or never.
+// String is the name in the text form of a policy: "always", "on-failure" or "never".
 func (r Restart) String() string {
 	if r < 0 || int(r) >= len(restartNames) {
 		return fmt.Sprintf("restart(%d)", int(r))
@@ -38,114 +32,137 @@ func (r Restart) String() string {
 	return restartNames[r]
 }
 
-// Policy says how a child is restarted and stopped. The zero value restarts it always, for ever,
-// after a delay that grows from 100 ms to 30 s. Its text form is described at ParsePolicy.
+const (
+	defaultMinBackoff   = 100 * time.Millisecond
+	defaultMaxBackoff   = 30 * time.Second
+	defaultResetAfter   = 10 * time.Second // at least
+	defaultWindow       = time.Minute
+	defaultStartTimeout = 30 * time.Second
+	defaultStopTimeout  = 10 * time.Second
+)
+
+// Policy says how one child is restarted and stopped. The zero value restarts it always, after a
+// growing delay and without a limit. Every zero field stands for its default, and where a field
+// may be negative, every negative value means the same.
+//
+// [ParsePolicy] describes its text form, which flags, JSON and the like use by themselves.
 type Policy struct {
-	// Restart says after which ends of a run another follows. ErrDone and Fatal are beyond it.
+	// Restart says after which ends of a run another one follows: Always (the default), OnFailure
+	// or Never. The rule is OTP's restart type.
 	Restart Restart
 
-	// MinBackoff is the delay before the first restart; it doubles with each further one, up to
-	// MaxBackoff, and up to half of it is added at random.
-	// 0: 100ms; <0: no delay at all. (systemd: RestartSec)
+	// MinBackoff is the delay before the first restart. It doubles with every further failure, up to
+	// MaxBackoff, and to each delay up to half of it is added at random, so that many children that
+	// failed together don't come back together. 0: 100ms, or MaxBackoff if that is less; negative:
+	// no delay at all. It is systemd's RestartSec=; OTP knows no delay.
 	MinBackoff time.Duration
 
-	// MaxBackoff bounds the delay, without the random part. 0: 30s, or MinBackoff if that is more.
-	// (systemd: RestartMaxDelaySec)
+	// MaxBackoff is where the delay stops growing, before the random part. 0: 30s, or MinBackoff if
+	// that is more. It can't be negative, nor less than MinBackoff. It is systemd's
+	// RestartMaxDelaySec=.
 	MaxBackoff time.Duration
 
-	// ResetAfter is how long a run has to last for the delay to begin at MinBackoff again.
-	// 0: MaxBackoff, at least 10s.
+	// ResetAfter is how long a run has to last to make the failures before it forgotten: the next
+	// delay is MinBackoff again. It does not touch the count of MaxRestarts. 0: MaxBackoff, but at
+	// least 10s. It can't be negative.
 	ResetAfter time.Duration
 
-	// MaxRestarts within Window are made; when one more is due, the child is given up, and its
-	// group fails. 0: no limit; <0: not even one. (OTP: intensity; systemd: StartLimitBurst)
+	// MaxRestarts is how many restarts there may be within Window. When one more is due the child is
+	// Failed, and its group stops the other children and fails with a [LimitError]. 0: no limit;
+	// negative: not even one. It is OTP's intensity, counted for each child alone and not for all of
+	// a supervisor, and systemd's StartLimitBurst=, which counts the first start too.
 	MaxRestarts int
 
-	// Window is the time over which restarts are counted. 0: 1m. (OTP: period)
+	// Window is the time in which MaxRestarts counts, back from now: restarts before it are
+	// forgotten. 0: 1m. It can't be negative. It is OTP's period and systemd's
+	// StartLimitIntervalSec=.
 	Window time.Duration
 
-	// FailStart gives the child up at once when a run fails and none was ever ready, as OTP does
-	// when init fails. It means something only for a child that calls Ready.
+	// FailStart gives the child up, as beyond MaxRestarts but with the error itself, when a run fails
+	// before any run since the start of the group was ready. false: it is restarted as at any other
+	// time. It means something only for a child that calls Ready. This is how OTP does it: a
+	// supervisor whose child fails to start fails to start.
 	FailStart bool
 
-	// StartTimeout is how long a child that calls Ready may be Starting; then its run is told to
-	// stop, and has failed. 0: 30s, none for a Group; <0: none. (systemd: TimeoutStartSec)
+	// StartTimeout is how long a run may take to call Ready. After it the run is told to stop, with
+	// the cause [ErrStartTimeout], and counts as failed. It means something only for a child that
+	// calls Ready. 0: 30s, and none for a child that is a group itself; negative: none. It is
+	// systemd's TimeoutStartSec=.
 	StartTimeout time.Duration
 
-	// StopTimeout is how long a run may take to return when it is told to stop. Less if a group
-	// above has less left. 0: 10s, none for a Group; <0: none. (OTP: shutdown; systemd:
-	// TimeoutStopSec)
+	// StopTimeout is how long a run may take to return once it is told to stop; a group above with
+	// less left shortens it. A run that is not back soon after is Stuck. 0: 10s, and none for a child
+	// that is a group itself, whose children have theirs; negative: none. It is OTP's shutdown, with
+	// the same infinity for supervisors, and systemd's TimeoutStopSec=. But a goroutine can't be
+	// killed: where those kill, tend abandons it and says so.
 	StopTimeout time.Duration
 
-	// CrashOnPanic lets a panic end the process, with Go's own report, instead of failing the run.
+	// CrashOnPanic lets a panic of the child end the process, with Go's own message, as without
+	// supervision: for code whose state can't be trusted after one. false: it is a failed run, with
+	// a [PanicError].
 	CrashOnPanic bool
 }
 
-// withDefaults fills in what is documented at the fields; whatever is negative becomes -1. A
-// patient child is one that bounds itself: a group.
+// withDefaults is p with every default filled in, and -1 wherever there is none. What is legal stays
+// so. A patient child, a group or a pool, ends by itself when its own children have.
 func (p Policy) withDefaults(patient bool) Policy {
-	startTimeout, stopTimeout := defaultStartTimeout, defaultStopTimeout
+	start, stop := defaultStartTimeout, defaultStopTimeout
 	if patient {
-		startTimeout, stopTimeout = none, none
+		start, stop = -1, -1
 	}
-	p.MinBackoff = orDefault(p.MinBackoff, defaultMinBackoff)
+	least := defaultMinBackoff
+	if p.MaxBackoff > 0 {
+		least = min(least, p.MaxBackoff)
+	}
+	p.MinBackoff = orDefault(p.MinBackoff, least)
 	p.MaxBackoff = orDefault(p.MaxBackoff, max(defaultMaxBackoff, p.MinBackoff))
-	p.ResetAfter = orDefault(p.ResetAfter, max(p.MaxBackoff, leastResetAfter))
-	p.Window = orDefault(p.Window, defaultWindow)
-	p.StartTimeout = orDefault(p.StartTimeout, startTimeout)
-	p.StopTimeout = orDefault(p.StopTimeout, stopTimeout)
+	p.ResetAfter = orDefault(p.ResetAfter, max(defaultResetAfter, p.MaxBackoff))
 	p.MaxRestarts = max(p.MaxRestarts, -1)
+	p.Window = orDefault(p.Window, defaultWindow)
+	p.StartTimeout = orDefault(p.StartTimeout, start)
+	p.StopTimeout = orDefault(p.StopTimeout, stop)
 	return p
 }
 
-func orDefault(d, standard time.Duration) time.Duration {
-	switch {
-	case d == 0:
-		return standard
-	case d < 0:
-		return none
-	default:
-		return d
+func orDefault(d, otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
 	}
+	return max(d, -1)
 }
 
-// delay is the time before restart n, from 0, of a policy with defaults:
-// min(MaxBackoff, MinBackoff*2^n), and a random part, given in [0,1), of half of that.
-func (p *Policy) delay(n int, random float64) time.Duration {
+// delay is how long to wait before restart n, counted from 0, of a policy with its defaults. random
+// is from [0,1).
+func (p Policy) delay(n int, random float64) time.Duration {
 	if p.MinBackoff < 0 {
 		return 0
 	}
-	d := p.MinBackoff
-	for ; n > 0 && d < p.MaxBackoff; n-- {
-		if d > p.MaxBackoff/2 {
-			d = p.MaxBackoff // doubling could overflow
-			break
-		}
-		d *= 2
+	d := p.MaxBackoff
+	if n = max(n, 0); p.MinBackoff <= p.MaxBackoff>>n { // shifts down, as up might overflow
+		d = p.MinBackoff << n
 	}
-	more := time.Duration(random * float64(d) / 2)
-	if d+more < d { // centuries
-		return d
-	}
-	return d + more
+	more := time.Duration(random * float64(d/2))
+	return d + min(more, math.MaxInt64-d)
 }
 
-// check refuses a policy that contradicts itself.
+// check refuses what has no meaning, naming the field.
 func (p Policy) check() error {
 	switch {
 	case p.Restart < Always || p.Restart > Never:
 		return fmt.Errorf("Restart: unknown: %d", int(p.Restart))
 	case p.MaxBackoff < 0:
-		return fmt.Errorf("MaxBackoff: negative: %s", p.MaxBackoff)
-	case p.ResetAfter < 0:
-		return fmt.Errorf("ResetAfter: negative: %s", p.ResetAfter)
-	case p.Window < 0:
-		return fmt.Errorf("Window: negative: %s", p.Window)
+		return negative("MaxBackoff", p.MaxBackoff)
 	case p.MaxBackoff > 0 && p.MinBackoff > p.MaxBackoff:
 		return fmt.Errorf("MinBackoff: %s is more than MaxBackoff, %s", p.MinBackoff, p.MaxBackoff)
+	case p.ResetAfter < 0:
+		return negative("ResetAfter", p.ResetAfter)
+	case p.Window < 0:
+		return negative("Window", p.Window)
 	default:
 		return nil
 	}
 }
 
-var errZero = errors.New("zero")
+func negative(field string, d time.Duration) error {
+	return fmt.Errorf("%s: negative: %s", field, d)
+}

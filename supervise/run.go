@@ -159,7 +159,7 @@ func clean(err, cause error) (ok bool) {
 
 // finish waits for the goroutines, after Serve ended with err, and sums up.
 func (r *run) finish(err error) outcome {
-	r.note(err)
+	_ = r.note(err) // it is in the outcome
 	for {
 		gone := r.close()
 		if gone == nil {
@@ -184,12 +184,13 @@ func (r *run) close() <-chan struct{} {
 	return nil
 }
 
-// outcome classifies what was noted. Foreign errors are asked here, and may panic.
+// outcome classifies what was noted. Foreign errors are asked here; one that panics then is an
+// ordinary failure.
 func (r *run) outcome() (o outcome) {
 	err := join(r.failures...)
 	defer func() {
-		if v := recover(); v != nil {
-			o = outcome{kind: failed, err: &PanicError{Value: v, Stack: debug.Stack()}}
+		if recover() != nil {
+			o = outcome{kind: failed, err: err}
 		}
 	}()
 	o = outcome{
@@ -214,7 +215,7 @@ func (r *run) outcome() (o outcome) {
 }
 
 // tell makes the run's ctx done, because of cause. The run must have returned when stop is done.
-func (r *run) tell(cause error, stop context.Context, stopNow context.CancelFunc) {
+func (r *run) tell(stop context.Context, stopNow context.CancelFunc, cause error) {
 	r.mu.Lock()
 	r.cause, r.stop, r.stopNow = cause, stop, stopNow
 	r.mu.Unlock()

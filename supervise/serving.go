@@ -32,6 +32,7 @@ type serving struct {
 	over       atomic.Bool   // Serve has returned
 
 	mu       sync.Mutex
+	begun    bool // all that is set before can be used
 	rules    rules
 	keepers  []keeper
 	index    map[string]int
@@ -184,9 +185,10 @@ func (s *serving) serve() error {
 	ended := s.supervisor.ServeBackground(supervised)
 	defer func() {
 		release()
-		<-ended
+		<-ended //nolint:errcheck // suture's answer to being told to stop
 	}()
 	s.feed(func(r *rules, now time.Time) {
+		s.begun = true
 		s.enter(Starting, now, nil)
 		r.start(now)
 	})
@@ -206,8 +208,18 @@ func (s *serving) steer() {
 			ready = nil
 			Ready(s.ctx)
 		case <-s.hasEnded:
+			s.readyLate(ready)
 			return
 		}
+	}
+}
+
+// readyLate says Ready for a group that was ready and has ended in the same moment.
+func (s *serving) readyLate(ready <-chan struct{}) {
+	select {
+	case <-ready: // nil, so never, when it was said
+		Ready(s.ctx)
+	default:
 	}
 }
 
@@ -217,7 +229,11 @@ func (s *serving) end() error {
 	defer s.mu.Unlock()
 	s.overtime()
 	err := s.rules.verdict()
-	s.enter(s.rules.finalState(), time.Now(), err)
+	shown := err
+	if err == ErrDone { //nolint:errorlint // with nothing to add there is nothing to show
+		shown = nil
+	}
+	s.enter(s.rules.finalState(), time.Now(), shown)
 	return err
 }
 
