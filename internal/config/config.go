@@ -1,0 +1,124 @@
+// Package config turns the daemon's command line into plain, checked values.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"tend.example/tend/supervise"
+)
+
+// exitUsage is EX_USAGE of sysexits.
+const exitUsage = 64
+
+// Config is what the operator decides.
+type Config struct {
+	HTTPAddr        string
+	TimerEvery      time.Duration // positive
+	AdminAddr       string
+	Policies        Policies
+	ShutdownTimeout time.Duration // 0: no bound
+	LogLevel        slog.Level
+	LogFormat       string // "text" or "json"
+	Drill           bool
+
+	Help    bool // asks for Usage, and for nothing else
+	Version bool // asks for the version, and for nothing else
+}
+
+// Parse reads the arguments that follow the program's name. Its error is one line that names the
+// flag at fault, and a *supervise.ExitError with code 64. When Help or Version is set, nothing else
+// has been checked.
+func Parse(args []string) (Config, error) {
+	var c Config
+	flags := c.flags()
+	if err := flags.Parse(args); err != nil {
+		return c, usageError(err)
+	}
+	if c.Help || c.Version {
+		return c, nil
+	}
+	if flags.NArg() > 0 {
+		return c, usageError(fmt.Errorf("unexpected argument %q", flags.Arg(0)))
+	}
+	if err := c.check(); err != nil {
+		return c, usageError(err)
+	}
+	return c, nil
+}
+
+// Usage is the help text.
+func Usage() string {
+	var c Config
+	return "tend runs a small daemon as a supervision tree: an HTTP service, a timer job, and an operator's view of both.\n\n" +
+		"Usage: tend [flags]\n\n" + c.flags().FlagUsages()
+}
+
+func (c *Config) flags() *pflag.FlagSet {
+	flags := pflag.NewFlagSet("tend", pflag.ContinueOnError)
+	flags.SortFlags = false
+	flags.StringVar(&c.HTTPAddr, "http-addr", ":8080", "`host:port` where hello is served; port 0 takes a free one")
+	flags.DurationVar(&c.TimerEvery, "timer-every", 30*time.Second, "how often the timer job runs")
+	flags.StringVar(&c.AdminAddr, "admin-addr", "127.0.0.1:8081", "`host:port` of /livez, /readyz and /api/tree")
+	flags.Var(&c.Policies, "policy", "how a service is restarted and stopped, as in hello:restart=on-failure,backoff=200ms..10s,limit=5/1m;"+
+		" without the path, every service; repeatable")
+	flags.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", 30*time.Second, "budget for stopping everything; 0: no bound")
+	flags.TextVar(&c.LogLevel, "log-level", slog.LevelInfo, "lowest `level` logged: debug, info, warn or error")
+	flags.StringVar(&c.LogFormat, "log-format", "text", "`text` or json")
+	flags.BoolVar(&c.Drill, "drill", false, "let POST /api/drill/PATH?mode=error|panic|goexit|hang|fatal on the admin address make a service fail")
+	flags.BoolVar(&c.Version, "version", false, "print the version and exit")
+	flags.BoolVarP(&c.Help, "help", "h", false, "print this and exit")
+	return flags
+}
+
+func (c *Config) check() error {
+	if err := checkAddr(c.HTTPAddr); err != nil {
+		return fmt.Errorf("--http-addr: %w", err)
+	}
+	if err := checkAddr(c.AdminAddr); err != nil {
+		return fmt.Errorf("--admin-addr: %w", err)
+	}
+	if c.TimerEvery <= 0 {
+		return fmt.Errorf("--timer-every: %s is not positive", c.TimerEvery)
+	}
+	if c.ShutdownTimeout < 0 {
+		return fmt.Errorf("--shutdown-timeout: %s is negative", c.ShutdownTimeout)
+	}
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		return fmt.Errorf("--log-format: %q is neither text nor json", c.LogFormat)
+	}
+	return nil
+}
+
+// checkAddr finds what can be known to be wrong without asking the network.
+func checkAddr(addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err == nil && port == "" {
+		err = errors.New("missing port")
+	}
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil {
+		return fmt.Errorf("%q: %w", addr, cause(err))
+	}
+	return nil
+}
+
+// cause is err without the address, which the caller names.
+func cause(err error) error {
+	var addr *net.AddrError
+	if errors.As(err, &addr) {
+		return errors.New(addr.Err)
+	}
+	return err
+}
+
+func usageError(err error) error {
+	return &supervise.ExitError{Code: exitUsage, Err: err}
+}

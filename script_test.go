@@ -1,0 +1,261 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	gin.SetMode(gin.ReleaseMode)
+	testscript.Main(leakChecked{m}, map[string]func(){"tend": main})
+}
+
+// leakChecked is goleak.VerifyTestMain in the form that testscript takes.
+type leakChecked struct{ m *testing.M }
+
+func (l leakChecked) Run() int {
+	code := l.m.Run()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return code
+}
+
+// TestScripts runs the scripts in testdata/script against the real program. Besides testscript's
+// own commands they have:
+//
+//	start [FLAG...]                 start tend on free ports; its stderr goes to the file log, stdout to the file out
+//	waitlog PATTERN                 wait until a line of the log matches
+//	lastlog PATTERN                 the last line of the log matches
+//	get SERVICE PATH STATUS         GET from that service; the body is stdout
+//	post SERVICE PATH STATUS        POST, likewise
+//	waitget SERVICE PATH STATUS     GET until that is the status
+//	signal TERM|INT                 send a signal
+//	exits CODE                      wait until tend ends, and compare its exit code
+//	occupy NAME                     listen on a free address and put it into the variable NAME
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Values[daemonKey{}] = &daemon{}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"start":   command(0, -1, (*daemon).start),
+			"waitlog": command(1, 1, (*daemon).waitLog),
+			"lastlog": command(1, 1, (*daemon).lastLog),
+			"get":     command(3, 3, (*daemon).get),
+			"post":    command(3, 3, (*daemon).post),
+			"waitget": command(3, 3, (*daemon).waitGet),
+			"signal":  command(1, 1, (*daemon).signal),
+			"exits":   command(1, 1, (*daemon).exits),
+			"occupy":  command(1, 1, occupy),
+		},
+	})
+}
+
+// patience is how long a script waits for what is to come; only a test that fails takes so long.
+const patience = 30 * time.Second
+
+type daemonKey struct{}
+
+// daemon is the tend that a script has started.
+type daemon struct {
+	cmd   *exec.Cmd
+	log   string        // file
+	ended chan struct{} // closed when cmd has been waited for
+}
+
+// command makes a script's command of f, which gets from least to most arguments; most -1: any
+// number.
+func command(least, most int, f func(*daemon, *testscript.TestScript, []string)) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg {
+			ts.Fatalf("this command cannot be negated")
+		}
+		if len(args) < least || most >= 0 && len(args) > most {
+			ts.Fatalf("got %d arguments, want %d to %d", len(args), least, most)
+		}
+		f(ts.Value(daemonKey{}).(*daemon), ts, args)
+	}
+}
+
+func (d *daemon) start(ts *testscript.TestScript, args []string) {
+	out, err := os.Create(ts.MkAbs("out"))
+	ts.Check(err)
+	defer out.Close()
+	d.log = ts.MkAbs("log")
+	log, err := os.Create(d.log)
+	ts.Check(err)
+	defer log.Close()
+
+	path, err := filepath.Abs(lookPath(ts, "tend"))
+	ts.Check(err)
+	d.cmd = exec.Command(path, append([]string{"--http-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0"}, args...)...)
+	d.cmd.Stdout, d.cmd.Stderr = out, log
+	d.cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "GOCOVERDIR=" + os.Getenv("GOCOVERDIR")}
+	ts.Check(d.cmd.Start())
+	ended := make(chan struct{})
+	d.ended = ended
+	cmd := d.cmd
+	go func() {
+		defer close(ended)
+		cmd.Wait()
+	}()
+	ts.Defer(func() {
+		cmd.Process.Kill()
+		<-ended
+	})
+}
+
+// lookPath finds a program of testscript.Main, which is on the script's PATH and not on ours.
+func lookPath(ts *testscript.TestScript, name string) string {
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		if path := filepath.Join(dir, name); isFile(path) {
+			return path
+		}
+	}
+	ts.Fatalf("no %s in PATH", name)
+	return ""
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// await polls until done, and fails when the daemon has ended before.
+func (d *daemon) await(ts *testscript.TestScript, what string, done func() bool) {
+	for deadline := time.Now().Add(patience); !done(); time.Sleep(2 * time.Millisecond) {
+		ended := false
+		select {
+		case <-d.ended:
+			ended = true
+		default:
+		}
+		if ended && done() {
+			return
+		}
+		if ended || time.Now().After(deadline) {
+			ts.Fatalf("still waiting for %s (tend has ended: %t); log:\n%s", what, ended, d.read(ts))
+		}
+	}
+}
+
+func (d *daemon) read(ts *testscript.TestScript) []byte {
+	log, err := os.ReadFile(d.log)
+	ts.Check(err)
+	return log
+}
+
+func (d *daemon) waitLog(ts *testscript.TestScript, args []string) {
+	pattern := compile(ts, args[0])
+	d.await(ts, args[0], func() bool { return pattern.Match(d.read(ts)) })
+}
+
+func (d *daemon) lastLog(ts *testscript.TestScript, args []string) {
+	lines := bytes.Split(bytes.TrimSpace(d.read(ts)), []byte("\n"))
+	if last := lines[len(lines)-1]; !compile(ts, args[0]).Match(last) {
+		ts.Fatalf("last line of the log: got\n%s\nwant a match of %s", last, args[0])
+	}
+}
+
+func compile(ts *testscript.TestScript, pattern string) *regexp.Regexp {
+	re, err := regexp.Compile("(?m)" + pattern)
+	ts.Check(err)
+	return re
+}
+
+func (d *daemon) get(ts *testscript.TestScript, args []string) {
+	d.request(ts, http.MethodGet, args)
+}
+
+func (d *daemon) post(ts *testscript.TestScript, args []string) {
+	d.request(ts, http.MethodPost, args)
+}
+
+func (d *daemon) request(ts *testscript.TestScript, method string, args []string) {
+	status, body, err := d.ask(ts, method, args[0], args[1])
+	ts.Check(err)
+	if strconv.Itoa(status) != args[2] {
+		ts.Fatalf("%s %s: got status %d, want %s; body: %s", method, args[1], status, args[2], body)
+	}
+	ts.Stdout().Write(body)
+}
+
+func (d *daemon) waitGet(ts *testscript.TestScript, args []string) {
+	d.await(ts, "GET "+args[1]+" with status "+args[2], func() bool {
+		status, _, err := d.ask(ts, http.MethodGet, args[0], args[1])
+		return err == nil && strconv.Itoa(status) == args[2]
+	})
+}
+
+// ask sends a request to where the log says that service listens.
+func (d *daemon) ask(ts *testscript.TestScript, method, service, path string) (int, []byte, error) {
+	listening := compile(ts, `msg=listening service=tend/`+regexp.QuoteMeta(service)+` addr=(\S+)`)
+	found := listening.FindAllSubmatch(d.read(ts), -1)
+	if len(found) == 0 {
+		return 0, nil, fmt.Errorf("%s does not listen", service)
+	}
+	addr := string(found[len(found)-1][1])
+	req, err := http.NewRequest(method, "http://"+addr+path, http.NoBody)
+	if err != nil {
+		return 0, nil, err
+	}
+	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, body, err
+}
+
+func (d *daemon) signal(ts *testscript.TestScript, args []string) {
+	signals := map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT}
+	s, ok := signals[args[0]]
+	if !ok {
+		ts.Fatalf("unknown signal %s", args[0])
+	}
+	ts.Check(d.cmd.Process.Signal(s))
+}
+
+func (d *daemon) exits(ts *testscript.TestScript, args []string) {
+	select {
+	case <-d.ended:
+	case <-time.After(patience):
+		ts.Fatalf("tend does not end; log:\n%s", d.read(ts))
+	}
+	if got := strconv.Itoa(d.cmd.ProcessState.ExitCode()); got != args[0] {
+		ts.Fatalf("exit code: got %s (%s), want %s; log:\n%s", got, d.cmd.ProcessState, args[0], d.read(ts))
+	}
+}
+
+func occupy(_ *daemon, ts *testscript.TestScript, args []string) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { listener.Close() })
+	ts.Setenv(strings.ToUpper(args[0]), listener.Addr().String())
+}

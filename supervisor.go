@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"tend.example/tend/internal/config"
+	"tend.example/tend/internal/drill"
+	"tend.example/tend/services"
+	"tend.example/tend/services/admin"
+	"tend.example/tend/supervise"
+)
+
+// newTree is what runs, in which order it starts, and how each part is kept. It stops in the
+// reverse order, so the operator can watch from the first moment to the last.
+func newTree(cfg config.Config, log *slog.Logger) (*supervise.Group, error) {
+	tree := &supervise.Group{Name: "tend", StopTimeout: cfg.ShutdownTimeout}
+	tree.OnEvent = logEvents(tree.Name, log)
+
+	var drills drill.Set
+	view := admin.View{Tree: tree}
+	if cfg.Drill {
+		view.Drill = drills.Fail
+	}
+	tree.Children = []supervise.Child{
+		{Name: "admin", Service: &mustListen{HTTP: &services.HTTP{Addr: cfg.AdminAddr, Handler: view.Handler(), Log: log}}},
+		{Name: "hello", Service: &mustListen{HTTP: &services.HTTP{Addr: cfg.HTTPAddr, Handler: helloHandler(), Log: log}}},
+		{Name: "timer", Service: &services.Job{Schedule: services.Every(cfg.TimerEvery), Do: tick(log)}},
+	}
+	if err := cfg.Policies.Apply(tree); err != nil {
+		return nil, err
+	}
+	if cfg.Drill {
+		drills.Wrap(tree)
+	}
+	return tree, nil
+}
+
+func helloHandler() http.Handler {
+	engine := gin.New()
+	engine.GET("/hello", func(c *gin.Context) { c.String(http.StatusOK, "Hello World!") })
+	return engine
+}
+
+func tick(log *slog.Logger) func(context.Context) error {
+	return func(ctx context.Context) error {
+		log.LogAttrs(ctx, slog.LevelInfo, "tick", slog.String("service", supervise.Path(ctx)))
+		return nil
+	}
+}
+
+// logEvents logs every state entered, and says "ready" when the root is running.
+func logEvents(root string, log *slog.Logger) func(supervise.Event) {
+	logState := supervise.LogEvents(log)
+	return func(e supervise.Event) {
+		logState(e)
+		if e.Path == root && e.State == supervise.Running {
+			log.Info("ready")
+		}
+	}
+}
+
+// exitUnavailable is the exit code for an address not to be had, EX_UNAVAILABLE of sysexits.
+const exitUnavailable = 69
+
+// mustListen is an HTTP service that ends the program when its first run cannot have its address:
+// nothing has been served yet, and whoever starts a program waits to read why it didn't. A later
+// run that cannot have it is an ordinary failure, for the policy to decide.
+type mustListen struct {
+	*services.HTTP
+	tried bool // runs never overlap
+}
+
+// Serve is that of services.HTTP.
+func (m *mustListen) Serve(ctx context.Context) error {
+	first := !m.tried
+	m.tried = true
+	err := m.HTTP.Serve(ctx)
+	var refused *services.ListenError
+	if first && errors.As(err, &refused) {
+		return supervise.Fatal(&supervise.ExitError{Code: exitUnavailable, Err: err})
+	}
+	return err
+}
+
+func newLogger(cfg config.Config, w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: cfg.LogLevel}
+	if cfg.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}

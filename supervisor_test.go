@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tend.example/tend/internal/config"
+	"tend.example/tend/services"
+	"tend.example/tend/supervise"
+)
+
+// newTestTree is the tree for args, which listens on free ports unless they say otherwise.
+func newTestTree(t *testing.T, log *slog.Logger, args ...string) *supervise.Group {
+	t.Helper()
+	cfg, err := config.Parse(append([]string{"--http-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0"}, args...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := newTree(cfg, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree
+}
+
+func TestShapeOfTheTree(t *testing.T) {
+	for _, args := range [][]string{nil, {"--drill"}} {
+		tree := newTestTree(t, slog.New(slog.DiscardHandler), append(args, "--timer-every=1m", "--shutdown-timeout=7s")...)
+		got := []string{tree.Name}
+		for _, c := range tree.Children {
+			got = append(got, c.Name+": "+c.Service.(interface{ String() string }).String())
+		}
+		want := []string{"tend", "admin: http 127.0.0.1:0", "hello: http 127.0.0.1:0", "timer: job every 1m0s"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("with %q (-want +got):\n%s", args, diff)
+		}
+		if tree.StopTimeout != 7*time.Second {
+			t.Errorf("StopTimeout: got %s, want 7s", tree.StopTimeout)
+		}
+	}
+}
+
+func TestRunFromStartToStop(t *testing.T) {
+	var stdout bytes.Buffer
+	stderr := &logFile{seen: make(chan struct{}), awaited: "msg=ready"}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { // ends when the tree is ready, or the test fails for want of it
+		defer cancel()
+		select {
+		case <-stderr.seen:
+		case <-time.After(patience):
+			t.Error("the tree does not get ready")
+		}
+	}()
+	code := run(ctx, []string{"--http-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0"}, &stdout, stderr)
+	<-ctx.Done()
+	if code != 0 {
+		t.Errorf("exit code: got %d, want 0; log:\n%s", code, stderr.text())
+	}
+	if stdout.Len() > 0 {
+		t.Errorf("stdout: got %q, want nothing", stdout.String())
+	}
+	log := strings.TrimSpace(stderr.text())
+	states := regexp.MustCompile(`service=(\S+) state=(\S+)`).FindAllStringSubmatch(log, -1)
+	got := make([]string, len(states))
+	for i, s := range states {
+		got[i] = s[1] + " " + s[2]
+	}
+	want := []string{
+		"tend starting",
+		"tend/admin starting", "tend/admin running",
+		"tend/hello starting", "tend/hello running",
+		"tend/timer starting", "tend/timer running",
+		"tend running",
+		"tend stopping",
+		"tend/timer stopping", "tend/timer stopped",
+		"tend/hello stopping", "tend/hello stopped",
+		"tend/admin stopping", "tend/admin stopped",
+		"tend stopped",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("states (-want +got):\n%s", diff)
+	}
+	if last := log[strings.LastIndex(log, "\n")+1:]; !strings.Contains(last, `msg=exit code=0 err="context canceled"`) {
+		t.Errorf("last line: got %s, want exit with code 0", last)
+	}
+}
+
+func TestStopInTheMiddleOfTheStartStopsWhatHasStarted(t *testing.T) {
+	log := &logFile{seen: make(chan struct{}), awaited: "service=tend/hello state=starting"}
+	tree := newTestTree(t, slog.New(slog.NewTextHandler(log, nil)))
+	tree.Children[1].Service = supervise.Func(func(ctx context.Context) error { // never ready
+		<-ctx.Done()
+		return nil
+	})
+	tree.Children[1].WaitReady = true
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- tree.Serve(ctx) }()
+	<-log.seen
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("Serve: got %v, want nil", err)
+	}
+	got := map[string]supervise.State{}
+	for _, c := range tree.Status().Children {
+		got[c.Name] = c.State
+	}
+	want := map[string]supervise.State{"admin": supervise.Stopped, "hello": supervise.Stopped, "timer": supervise.Idle}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("states (-want +got):\n%s", diff)
+	}
+}
+
+// logFile is a log that tells when a text has been written to it.
+type logFile struct {
+	awaited string
+	seen    chan struct{} // closed then
+
+	mu  sync.Mutex
+	all bytes.Buffer
+	met bool
+}
+
+func (f *logFile) Write(p []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.all.Write(p)
+	if !f.met && strings.Contains(string(p), f.awaited) { // slog writes whole lines
+		f.met = true
+		close(f.seen)
+	}
+	return len(p), nil
+}
+
+func (f *logFile) text() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.all.String()
+}
+
+func TestAddressThatIsTakenLaterIsAnOrdinaryFailure(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	log := slog.New(slog.DiscardHandler)
+	service := &mustListen{HTTP: &services.HTTP{Addr: "127.0.0.1:0", Log: log}}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := service.Serve(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		t.Errorf("first run: got %v, want a clean end", err)
+	}
+	service.Addr = taken.Addr().String()
+	err = service.Serve(t.Context())
+	var refused *services.ListenError
+	if !errors.As(err, &refused) || supervise.ExitCode(err) != 1 {
+		t.Errorf("second run: got %v with exit code %d, want a plain ListenError", err, supervise.ExitCode(err))
+	}
+}
