@@ -23,7 +23,8 @@ import (
 )
 
 func main() {
-	gin.SetMode(gin.ReleaseMode) // global, so nobody but main does it
+	gin.SetMode(gin.ReleaseMode)   // global, so nobody but main does it
+	signal.Ignore(syscall.SIGPIPE) // whoever read the log may die; we go on
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// After that, so that no first signal is counted here and missed there.
 	signals := make(chan os.Signal, 2)

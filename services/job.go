@@ -44,7 +44,7 @@ func (j *Job) Serve(ctx context.Context) error {
 	next := time.Now()
 	for {
 		var err error
-		if next, err = j.following(next); err != nil {
+		if next, err = j.following(ctx, next); err != nil {
 			return err
 		}
 		if next.IsZero() {
@@ -60,9 +60,12 @@ func (j *Job) Serve(ctx context.Context) error {
 }
 
 // following is the first time of the schedule after last that has not passed.
-func (j *Job) following(last time.Time) (time.Time, error) {
+func (j *Job) following(ctx context.Context, last time.Time) (time.Time, error) {
 	now := time.Now()
-	for {
+	if e, ok := j.Schedule.(every); ok {
+		last = e.skip(last, now)
+	}
+	for ctx.Err() == nil {
 		next := j.Schedule.Next(last)
 		if next.IsZero() || next.After(now) {
 			return next, nil
@@ -72,6 +75,7 @@ func (j *Job) following(last time.Time) (time.Time, error) {
 		}
 		last = next
 	}
+	return last, nil // told to stop
 }
 
 // waitUntil tells whether t was reached before ctx was done.

@@ -219,3 +219,19 @@ func TestJobPrintsAsItsSchedule(t *testing.T) {
 		t.Errorf("String: got %q, want %q", got, want)
 	}
 }
+
+func TestShortIntervalIsNotWalkedThrough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		runs := 0
+		job := &services.Job{Schedule: services.Every(time.Nanosecond), Do: func(context.Context) error {
+			if runs++; runs == 10 {
+				return supervise.ErrDone
+			}
+			time.Sleep(24 * time.Hour) // 86 trillion times are left out
+			return nil
+		}}
+		if err := job.Serve(t.Context()); !errors.Is(err, supervise.ErrDone) {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+}

@@ -24,4 +24,14 @@ func Every(interval time.Duration) Schedule {
 type every time.Duration
 
 func (e every) Next(after time.Time) time.Time { return after.Add(time.Duration(e)) }
-func (e every) String() string                 { return "every " + time.Duration(e).String() }
+
+// skip is the last time of the schedule that has passed, or last if there is none: a short interval
+// must not be walked through.
+func (e every) skip(last, now time.Time) time.Time {
+	if passed := now.Sub(last); passed > 0 {
+		return last.Add(passed - passed%time.Duration(e))
+	}
+	return last
+}
+
+func (e every) String() string { return "every " + time.Duration(e).String() }

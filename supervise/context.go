@@ -37,7 +37,8 @@ func Go(ctx context.Context, f func(ctx context.Context) error) {
 
 // StopContext has the values of ctx and is alive until this run must have returned: it survives
 // the end of ctx by the run's StopTimeout, or by what is left of the budget of a group above, if
-// that is less. Its Deadline is known once ctx is done. Use it for what has to be finished after
+// that is less. When it is asked for after ctx is done it has a Deadline, though the budget of a
+// group that begins to stop later may end it before. Use it for what has to be finished after
 // ctx is done, and call the function when that is done.
 //
 // Outside a tree it survives ctx by ten seconds, the default StopTimeout.

@@ -127,8 +127,19 @@ func (k *keeper) readied(r *run) {
 
 // overdue reports that the run has not returned in time.
 func (k *keeper) overdue(r *run) {
-	stuck := &StuckError{Stacks: stacksOf(k.path)}
+	if len(r.adopted()) > 0 { // they end themselves within the same bound, and name who is to blame
+		k.group.feed(func(*rules, time.Time) { k.callStuck(r, grace) })
+		return
+	}
+	stuck := r.stuck(&StuckError{Stacks: stacksOf(k.path)})
 	k.group.feed(func(rules *rules, now time.Time) { rules.overdue(k.index, r.number, stuck, now) })
+}
+
+// callStuck is overdue, unless the run is over before. The caller holds the group's lock.
+func (k *keeper) callStuck(r *run, after time.Duration) {
+	if k.run == r && k.group.rules.children[k.index].ended < r.number {
+		r.stopTimer = time.AfterFunc(after, func() { k.overdue(r) })
+	}
 }
 
 // launch lets the child's goroutine begin the run, or gets it one.
@@ -168,7 +179,7 @@ func (k *keeper) tell(cause error) {
 	if limit := c.policy.StopTimeout; limit > 0 {
 		stop, stopNow = context.WithTimeout(s.budget, limit)
 		if !c.patient {
-			r.stopTimer = time.AfterFunc(limit+stuckAfter, func() { k.overdue(r) })
+			k.callStuck(r, limit+stuckAfter)
 		}
 	}
 	r.tell(stop, stopNow, cause)
@@ -185,6 +196,6 @@ func (k *keeper) cutShort() {
 	}
 	r.stopNow()
 	if !c.patient {
-		r.stopTimer = time.AfterFunc(grace, func() { k.overdue(r) })
+		k.callStuck(r, grace)
 	}
 }

@@ -168,7 +168,7 @@ func (k *keeper) start() waiter {
 		case r.falling:
 			return true, ErrNotServing
 		default:
-			return c.ended >= wanted && c.state == Stopped, &ChildError{c.path, ErrStop} // somebody else's
+			return c.held, &ChildError{c.path, ErrStop} // somebody else's
 		}
 	}
 }

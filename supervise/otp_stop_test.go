@@ -239,7 +239,7 @@ func TestOTP50OrderStart(t *testing.T) {
 		tr.want("tend starting 1", "tend/a starting 1")
 		time.Sleep(5*time.Second - 1)
 		tr.want()
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		tr.want("tend/a running 1", "tend/b starting 1")
 		time.Sleep(time.Second)
 		tr.want("tend/b running 1", "tend/c starting 1", "tend/c running 1", "tend running 1")
@@ -419,7 +419,7 @@ func TestOTP56StopBeforeAnythingStarted(t *testing.T) {
 			}})
 			takes(t, "Stop", 0, nil, func() error { return tr.Stop(t.Context(), "tend/b") })
 			time.Sleep(time.Second)
-			tr.want("tend starting 1", "tend/a starting 1", "tend/b stopped 0", "tend/a running 1",
+			tr.want("tend starting 1", "tend/a starting 1", "tend/a running 1", "tend/b stopped 0",
 				"tend/c starting 1", "tend/c running 1", "tend running 1")
 			takes(t, "Start", 0, nil, func() error { return tr.Start(t.Context(), "tend/b") })
 			tr.want("tend/b starting 1", "tend/b running 1")

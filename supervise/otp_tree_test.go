@@ -217,7 +217,7 @@ func TestOTP76StatusInBackoff(t *testing.T) {
 func wantStatus(t *testing.T, got, want supervise.Status) {
 	t.Helper()
 	got.Policy = want.Policy
-	sameError := cmp.Comparer(func(a, b error) bool { return errors.Is(a, b) })
+	sameError := cmp.Comparer(errors.Is)
 	if diff := cmp.Diff(want, got, sameError); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
 	}

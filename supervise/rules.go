@@ -25,6 +25,8 @@ type rules struct {
 	reasons []error      // why the group ends; none: because it was told to
 	faults  []ChildError // what did not stop cleanly
 
+	stopError *StopError // of the faults
+
 	todo []action
 }
 
@@ -196,10 +198,7 @@ func (r *rules) due(k int, now time.Time) {
 // hold stops a child and keeps it stopped.
 func (r *rules) hold(k int, now time.Time) {
 	c := &r.children[k]
-	c.held = true
-	if c.state == Idle {
-		r.enter(k, Stopped, now, nil)
-	}
+	c.held = true // one that has not had its turn is stopped when it comes
 	r.tell(k, ErrStop, rest, now)
 	r.settle(now)
 }
@@ -210,16 +209,10 @@ func (r *rules) release(k int, now time.Time) {
 	c.held = false
 	switch c.state {
 	case Stopping:
-		if c.then == rest {
-			c.then = again
-		}
+		c.then = again
 	case Stopped, Done, Failed:
 		c.failures = 0
-		if k < r.up {
-			r.begin(k, now)
-		} else {
-			r.enter(k, Idle, now, nil)
-		}
+		r.begin(k, now)
 	}
 	r.settle(now)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,7 +25,7 @@ type run struct {
 	mu       sync.Mutex
 	ready    bool
 	over     bool               // nothing more can be started in it
-	alive    int                // goroutines of Go
+	alive    int                // goroutines of Go, and groups served inside the run
 	gone     chan struct{}      // closed when alive is 0 again and somebody waits
 	failures []error            // of goroutines, clean ones left out
 	cause    error              // why it was told to stop; nil: it was not
@@ -108,6 +109,11 @@ func (r *run) left(err error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.leave()
+}
+
+// leave is one less alive. The caller holds mu.
+func (r *run) leave() {
 	r.alive--
 	if r.alive == 0 && r.gone != nil {
 		close(r.gone)
@@ -119,11 +125,25 @@ func (r *run) left(err error) {
 func (r *run) note(err error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err == nil || r.cause != nil && clean(err, r.cause) {
+	if err == nil || r.cause != nil && clean(err, r.cause) || r.noted(err) {
 		return nil
 	}
 	r.failures = append(r.failures, err)
 	return err
+}
+
+// noted tells whether err says nothing but what a group inside the run has said already.
+func (r *run) noted(err error) bool {
+	stop, ok := err.(*StopError) //nolint:errorlint // what is around it would be news
+	if !ok {
+		return false
+	}
+	for _, failure := range r.failures {
+		if failure == error(stop) { //nolint:errorlint // the very same
+			return true
+		}
+	}
+	return false
 }
 
 // clean tells whether err is a proper answer of a run that was told to stop because of cause: of
@@ -187,6 +207,7 @@ func (r *run) close() <-chan struct{} {
 // outcome classifies what was noted. Foreign errors are asked here; one that panics then is an
 // ordinary failure.
 func (r *run) outcome() (o outcome) {
+	var panicked *PanicError // never a proper end, whatever its value
 	err := join(r.failures...)
 	defer func() {
 		if recover() != nil {
@@ -203,7 +224,7 @@ func (r *run) outcome() (o outcome) {
 		o.kind = succeeded
 	case errors.Is(err, suture.ErrTerminateSupervisorTree):
 		o.kind = fatal
-	case errors.Is(err, ErrDone):
+	case errors.Is(err, ErrDone) && !errors.As(err, &panicked):
 		o.kind = finished
 		if err == ErrDone { //nolint:errorlint // with nothing to add there is nothing to show
 			o.err = nil
@@ -212,6 +233,13 @@ func (r *run) outcome() (o outcome) {
 		o.kind = failed
 	}
 	return o
+}
+
+// stuck is the error of a run that does not return: what failed in it so far, and that.
+func (r *run) stuck(err *StuckError) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return join(append(r.failures[:len(r.failures):len(r.failures)], err)...)
 }
 
 // tell makes the run's ctx done, because of cause. The run must have returned when stop is done.
@@ -242,29 +270,33 @@ func (r *run) mustEnd() (context.Context, bool) {
 	return r.stop, r.stop != nil
 }
 
-// adopt makes a group that is served inside the run a part of the tree.
+// adopt makes a group that is served inside the run a part of the tree: like a goroutine of the
+// run, it is waited for, even when the one who serves it, suture for one, does not wait.
 func (r *run) adopt(s *serving) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.over {
+		return fmt.Errorf("group %s: the run of %s is over: %w", s.path, r.keeper.path, ErrNotServing)
+	}
 	for _, other := range r.groups {
 		if other.path == s.path {
 			return fmt.Errorf("group %s: %w: another group of this name is serving here", s.path, ErrDuplicate)
 		}
 	}
 	r.groups = append(r.groups, s)
+	r.alive++
 	return nil
 }
 
-// disown ends adopt.
-func (r *run) disown(s *serving) {
+// disown ends adopt. What did not stop cleanly is kept, because suture forgets it.
+func (r *run) disown(s *serving, faults error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i, other := range r.groups {
-		if other == s {
-			r.groups = append(r.groups[:i:i], r.groups[i+1:]...)
-			return
-		}
+	if faults != nil && (r.cause != nil || errors.Is(faults, ErrStuck)) {
+		r.failures = append(r.failures, faults)
 	}
+	r.groups = slices.DeleteFunc(slices.Clone(r.groups), func(other *serving) bool { return other == s })
+	r.leave()
 }
 
 // adopted are the groups served inside the run.

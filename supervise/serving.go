@@ -173,7 +173,7 @@ func (s *serving) serve() error {
 		if err := s.parent.adopt(s); err != nil {
 			return err
 		}
-		defer s.parent.disown(s)
+		defer func() { s.parent.disown(s, s.faults()) }()
 	}
 	if s.parent == nil && s.group.OnEvent != nil {
 		s.queue = newQueue(s.group.OnEvent)
@@ -194,6 +194,13 @@ func (s *serving) serve() error {
 	})
 	s.steer()
 	return s.end()
+}
+
+// faults is what did not stop cleanly.
+func (s *serving) faults() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rules.unclean()
 }
 
 // steer passes on what comes from above, until all is down.

@@ -70,6 +70,11 @@ func (r *rules) fall(reason error, now time.Time) {
 		r.children[k].then = rest
 	}
 	r.todo = append(r.todo, action{do: beginStop})
+	for k := range r.children {
+		if r.children[k].state == Backoff { // or its next run could begin in the middle of the descent
+			r.tell(k, ErrStop, rest, now)
+		}
+	}
 	if r.concurrent {
 		r.tellAll(now)
 	}
@@ -108,11 +113,18 @@ func (r *rules) fault(path string, err error) {
 
 // verdict is what the group's Serve returns.
 func (r *rules) verdict() error {
-	errs := r.reasons
-	if len(r.faults) > 0 {
-		errs = append(errs[:len(errs):len(errs)], &StopError{r.faults})
+	return join(append(r.reasons[:len(r.reasons):len(r.reasons)], r.unclean())...)
+}
+
+// unclean is the StopError in the verdict of a group that has ended, always the same; nil when all stopped cleanly.
+func (r *rules) unclean() error {
+	if len(r.faults) == 0 {
+		return nil
 	}
-	return join(errs...)
+	if r.stopError == nil {
+		r.stopError = &StopError{r.faults}
+	}
+	return r.stopError
 }
 
 // finalState is the group's state once it has ended.

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/pflag"
 
@@ -32,19 +35,19 @@ type Config struct {
 }
 
 // Parse reads the arguments that follow the program's name. Its error is one line that names the
-// flag at fault, and a *supervise.ExitError with code 64. When Help or Version is set, nothing else
-// has been checked.
+// flag at fault, and a *supervise.ExitError with code 64. When Help or Version is set, the
+// values have not been checked.
 func Parse(args []string) (Config, error) {
 	var c Config
 	flags := c.flags()
 	if err := flags.Parse(args); err != nil {
 		return c, usageError(err)
 	}
-	if c.Help || c.Version {
-		return c, nil
-	}
 	if flags.NArg() > 0 {
 		return c, usageError(fmt.Errorf("unexpected argument %q", flags.Arg(0)))
+	}
+	if c.Help || c.Version {
+		return c, nil
 	}
 	if err := c.check(); err != nil {
 		return c, usageError(err)
@@ -119,6 +122,10 @@ func cause(err error) error {
 	return err
 }
 
+// usageError is one line, whatever was typed.
 func usageError(err error) error {
+	if text := err.Error(); strings.ContainsFunc(text, unicode.IsControl) {
+		err = errors.New(strings.Trim(strconv.Quote(text), `"`))
+	}
 	return &supervise.ExitError{Code: exitUsage, Err: err}
 }

@@ -65,6 +65,7 @@ func TestFaultsOfTheCommandLineAreNamedInOneLine(t *testing.T) {
 		{"--bogus", "unknown flag: --bogus"},
 		{"-x", "unknown shorthand flag: 'x' in -x"},
 		{"stray", `unexpected argument "stray"`},
+		{"--bo\ngus", `unknown flag: --bo\ngus`},
 		{"--drill=maybe", `"--drill" flag`},
 		{"--http-addr", "flag needs an argument: --http-addr"},
 		{"--http-addr=nowhere", `--http-addr: "nowhere": missing port in address`},
@@ -97,7 +98,7 @@ func TestFaultsOfTheCommandLineAreNamedInOneLine(t *testing.T) {
 }
 
 func TestHelpAndVersionCheckNothingElse(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"-h", "stray"}, {"--version", "--log-format=xml"}} {
+	for _, args := range [][]string{{"--help"}, {"-h"}, {"--version", "--log-format=xml"}} {
 		got, err := config.Parse(args)
 		if err != nil || !got.Help && !got.Version {
 			t.Errorf("Parse(%q): got %+v, %v, want help or version", args, got, err)
@@ -165,6 +166,14 @@ func TestUnknownPathIsAUsageErrorThatSaysWhatThereIs(t *testing.T) {
 		var exit *supervise.ExitError
 		if !errors.As(err, &exit) || exit.Code != 64 {
 			t.Errorf("Apply: got %#v, want an ExitError with code 64", err)
+		}
+	}
+}
+
+func TestStrayArgumentIsAFaultBesideHelpToo(t *testing.T) {
+	for _, flag := range []string{"--help", "--version"} {
+		if _, err := config.Parse([]string{flag, "stray"}); supervise.ExitCode(err) != 64 {
+			t.Errorf("%s stray: %v, want exit code 64", flag, err)
 		}
 	}
 }

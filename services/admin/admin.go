@@ -25,7 +25,7 @@ type View struct {
 
 // Handler serves these routes:
 //
-//	GET  /livez                        200 whenever it can answer
+//	GET  /livez                        200 whenever it can answer; HEAD, too
 //	GET  /readyz                       200, or 503 with the reasons: a list of path, state and err
 //	GET  /api/tree                     the tree's supervise.Status
 //	POST /api/drill/{path}?mode=MODE   202; 400, 404 and 409 as View.Drill answers; 404 without it
@@ -35,8 +35,9 @@ type View struct {
 func (v View) Handler() http.Handler {
 	engine := gin.New() // net/http recovers from panics, and gin.Recovery would hide them
 	engine.HandleMethodNotAllowed = true
-	engine.GET("/livez", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"alive": true}) })
-	engine.GET("/readyz", v.readyz)
+	probe := []string{http.MethodGet, http.MethodHead} // balancers ask by either
+	engine.Match(probe, "/livez", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"alive": true}) })
+	engine.Match(probe, "/readyz", v.readyz)
 	engine.GET("/api/tree", func(c *gin.Context) { c.JSON(http.StatusOK, v.Tree.Status()) })
 	if v.Drill != nil {
 		engine.POST("/api/drill/*path", v.drill)

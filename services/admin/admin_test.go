@@ -169,3 +169,30 @@ func TestWithoutDrillThereIsNoRoute(t *testing.T) {
 	h := admin.View{Tree: &supervise.Group{Name: "tend"}}.Handler()
 	check(t, h, "POST", "/api/drill/hello?mode=error", 404, "404 page not found")
 }
+
+func TestReadyDoesNotCountWhatIsBelowAGroupAtRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tree := &supervise.Group{Name: "tend", Children: []supervise.Child{
+			{Name: "g", Service: &supervise.Group{Children: []supervise.Child{
+				{Name: "never", Service: supervise.Func(idle), WaitReady: true},
+				{Name: "idle", Service: supervise.Func(idle)},
+			}}},
+			{Name: "w", Service: supervise.Func(idle)},
+		}}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- tree.Serve(ctx) }()
+		synctest.Wait()
+		if err := tree.Stop(ctx, "tend/g"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		h := admin.View{Tree: tree}.Handler()
+		check(t, h, http.MethodGet, "/readyz", http.StatusOK, `{"ready":true}`)
+		if status, _ := ask(h, http.MethodHead, "/livez"); status != http.StatusOK {
+			t.Errorf("HEAD /livez: %d", status)
+		}
+		cancel()
+		<-ended
+	})
+}

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -28,15 +29,21 @@ func (v View) readyz(c *gin.Context) {
 // has come to rest does not count.
 func unready(root supervise.Status) []reason {
 	var why []reason
-	if atRest(root.State) {
+	if root.State != supervise.Running {
 		why = append(why, newReason(root))
 	}
-	return appendUnready(why, root)
+	for _, child := range root.Children {
+		why = appendUnready(why, child)
+	}
+	return why
 }
 
 func appendUnready(why []reason, s supervise.Status) []reason {
 	if s.State != supervise.Running && !atRest(s.State) {
 		why = append(why, newReason(s))
+	}
+	if atRest(s.State) {
+		return why // and so is all below it, or was never begun
 	}
 	for _, child := range s.Children {
 		why = appendUnready(why, child)
@@ -47,7 +54,7 @@ func appendUnready(why []reason, s supervise.Status) []reason {
 func newReason(s supervise.Status) reason {
 	r := reason{Path: s.Path, State: s.State}
 	if s.Err != nil {
-		r.Err = s.Err.Error()
+		r.Err = fmt.Sprint(s.Err) // which survives an Error method that panics
 	}
 	return r
 }

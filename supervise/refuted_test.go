@@ -1,0 +1,157 @@
+package supervise_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/thejerf/suture/v4"
+
+	"tend.example/tend/supervise"
+)
+
+// What a reviewer found wrong once, each with the promise that it broke.
+
+// under is a foreign suture tree with a group in it, made anew for each run.
+func under(g *supervise.Group, timeout time.Duration) supervise.Func {
+	return func(ctx context.Context) error {
+		s := suture.New("theirs", suture.Spec{Timeout: timeout, EventHook: func(suture.Event) {}})
+		s.Add(g)
+		return s.Serve(ctx)
+	}
+}
+
+func TestStuckLeafBelowSutureIsNamedAndNothingIsLost(t *testing.T) {
+	for name, service := range map[string]func(*supervise.Group) supervise.Func{
+		"suture": func(g *supervise.Group) supervise.Func { return under(g, 2*time.Second) },
+		"func":   func(g *supervise.Group) supervise.Func { return g.Serve },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := &supervise.Group{Name: "g", Children: []supervise.Child{{Name: "leaf", Service: deaf(t)}}}
+				tr := serve(t, &supervise.Group{Name: "tend", Children: []supervise.Child{{Name: "theirs", Service: service(g)}}})
+				err := tr.stop()
+				if want := "did not stop cleanly: tend/theirs/g/leaf: did not return when told to stop"; err == nil || err.Error() != want {
+					t.Errorf("Serve:\n got %v\nwant %s", err, want)
+				}
+				if code := supervise.ExitCode(err); code != 70 {
+					t.Errorf("exit code %d, want 70", code)
+				}
+			})
+		})
+	}
+}
+
+func TestRunBelowSutureIsNotRepeatedBesideAStuckLeaf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &supervise.Group{Name: "g", Children: []supervise.Child{{Name: "leaf", Service: deaf(t)}}}
+		tr := serve(t, &supervise.Group{Name: "tend", Children: []supervise.Child{{Name: "theirs", Service: under(g, time.Second)}}})
+		_ = tr.Restart(t.Context(), "tend/theirs")
+		err := tr.wait()
+		if !errors.Is(err, supervise.ErrStuck) || tr.child("tend/theirs").Run != 1 {
+			t.Errorf("Serve: %v in run %d, want it fatal in run 1", err, tr.child("tend/theirs").Run)
+		}
+	})
+}
+
+func TestStopAndStartBeforeItsTurnKeepTheOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ready := func(after time.Duration) supervise.Func {
+			return func(ctx context.Context) error {
+				time.Sleep(after)
+				supervise.Ready(ctx)
+				return idle(ctx)
+			}
+		}
+		tr := serve(t, &supervise.Group{Name: "tend", Children: []supervise.Child{
+			{Name: "a", Service: ready(time.Second), WaitReady: true},
+			{Name: "b", Service: ready(10 * time.Second), WaitReady: true},
+			{Name: "c", Service: supervise.Func(idle)},
+		}})
+		if err := tr.Stop(t.Context(), "tend/b"); err != nil {
+			t.Fatal(err)
+		}
+		go func() { _ = tr.Start(t.Context(), "tend/b") }()
+		time.Sleep(20 * time.Second)
+		tr.want("tend starting 1", "tend/a starting 1", "tend/a running 1",
+			"tend/b starting 1", "tend/b running 1", "tend/c starting 1", "tend/c running 1", "tend running 1")
+	})
+}
+
+func TestBackoffEndsWhenTheGroupBeginsToStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := serve(t, &supervise.Group{Name: "tend", Children: []supervise.Child{
+			{Name: "a", Service: returns(errBoom), Policy: supervise.Policy{MinBackoff: 2 * time.Second}},
+			{Name: "b", Service: slow(8 * time.Second)},
+		}})
+		tr.forget()
+		if err := tr.stop(); err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+		tr.want("tend stopping 1", "tend/a stopped 1", "tend/b stopping 1", "tend/b stopped 1", "tend stopped 1")
+	})
+}
+
+func TestStartWhileTheRunWindsDownIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first := true
+		w := supervise.Func(func(ctx context.Context) error {
+			if first {
+				first = false
+				supervise.Go(ctx, returns(errBoom))
+				return slow(time.Second)(ctx)
+			}
+			return idle(ctx)
+		})
+		tr := serve(t, &supervise.Group{Name: "tend", Children: []supervise.Child{
+			{Name: "w", Service: w, Policy: supervise.Policy{Restart: supervise.Never}},
+		}})
+		took, err := timed(func() error { return tr.Start(t.Context(), "tend/w") })
+		if took != time.Second || err != nil || tr.states() != "w=running" {
+			t.Errorf("Start: %v after %s, %s; want it running after 1s", err, took, tr.states())
+		}
+	})
+}
+
+func TestStopAnswersAStartThatItOvertakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := serve(t, &supervise.Group{Name: "tend", Children: []supervise.Child{{Name: "a", Service: slow(time.Second)}}})
+		go func() { _ = tr.Stop(t.Context(), "tend/a") }()
+		synctest.Wait()
+		started := make(chan error, 1)
+		go func() { started <- tr.Start(t.Context(), "tend/a") }()
+		synctest.Wait()
+		if err := tr.Stop(t.Context(), "tend/a"); err != nil {
+			t.Errorf("Stop: %v", err)
+		}
+		if err := <-started; !errors.Is(err, supervise.ErrStop) {
+			t.Errorf("Start: %v, want ErrStop", err)
+		}
+	})
+}
+
+func TestFailureOfARunThatGetsStuckIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := deaf(t)
+		tr := serve(t, &supervise.Group{Name: "tend", Children: []supervise.Child{{Name: "a", Service: supervise.Func(func(ctx context.Context) error {
+			supervise.Go(ctx, hang)
+			return supervise.Fatal(&supervise.ExitError{Code: 78, Err: errBoom})
+		})}}})
+		err := tr.wait()
+		if code := supervise.ExitCode(err); code != 78 || !errors.Is(err, supervise.ErrStuck) {
+			t.Errorf("Serve: %v, exit code %d, want both in it and 78", err, code)
+		}
+	})
+}
+
+func TestPanicWithErrDoneIsAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newScript()
+		tr := serve(t, &supervise.Group{Name: "tend", Children: []supervise.Child{{Name: "w", Service: w, Policy: noBackoff}}})
+		tr.forget()
+		w.do(func() error { panic(supervise.ErrDone) })
+		tr.want("tend/w backoff 1: panic: service should not be restarted", "tend/w starting 2", "tend/w running 2")
+	})
+}
