@@ -14,6 +14,8 @@ import (
 //	Backoff -> Starting                    when the delay is over, or by Restart; Backoff -> Stopped by Stop
 //	Starting, Running -> Stopping          by Stop, Restart, shutdown, ErrStartTimeout, or because a part of the run ended before the rest
 //	Stopping -> Stopped | Stuck            or -> Starting (Restart), or as if it had ended by itself (the last two)
+//
+// While its group stops, a run that ends well by itself is Stopped, and one that fails is Failed.
 type State int
 
 // The states, in the order of a child's life.
