@@ -35,6 +35,12 @@ func (c *checker) group(g *Group, path string) {
 	if g.StopTimeout < 0 {
 		c.fault(path, "StopTimeout", fmt.Errorf("negative: %s", g.StopTimeout))
 	}
+	switch {
+	case g.Strategy < OneForOne || g.Strategy > RestForOne:
+		c.fault(path, "Strategy", fmt.Errorf("unknown: %d", int(g.Strategy)))
+	case g.Concurrent && g.Strategy != OneForOne:
+		c.fault(path, "Concurrent", fmt.Errorf("does not go with Strategy %s, which is about order", g.Strategy))
+	}
 	names := make(map[string]bool, len(g.Children))
 	for i := range g.Children {
 		child := &g.Children[i]
@@ -51,11 +57,14 @@ func (c *checker) group(g *Group, path string) {
 }
 
 func (c *checker) child(child *Child, at string) {
-	if err := child.Policy.check(); err != nil {
+	if err := child.Policy.fits(child.Service); err != nil {
 		c.fault(at, "Policy", err)
 	}
 	if child.Significant && child.Policy.Restart == Always {
-		c.fault(at, "Significant", errors.New("needs Policy.Restart OnFailure or Never: with Always it is never done"))
+		c.fault(at, "Significant", errNeverDone)
+	}
+	if _, ok := child.Service.(*Pool); ok && child.WaitReady {
+		c.fault(at, "WaitReady", errors.New("a pool is waited for anyway, until it takes members"))
 	}
 	if child.Service == nil {
 		c.fault(at, "Service", errors.New("missing"))
@@ -65,11 +74,42 @@ func (c *checker) child(child *Child, at string) {
 		c.fault(at, "Service", fmt.Errorf("%w: the same value is %s", ErrDuplicate, other))
 		return // it may contain itself
 	}
-	if g, ok := child.Service.(*Group); ok && g != nil {
-		c.group(g, at)
-	} else if ok {
-		c.fault(at, "Service", errors.New("nil *Group"))
+	switch s := child.Service.(type) {
+	case *Group:
+		if s == nil {
+			c.fault(at, "Service", errors.New("nil *Group"))
+			return
+		}
+		c.group(s, at)
+	case *Pool:
+		if s == nil {
+			c.fault(at, "Service", errors.New("nil *Pool"))
+			return
+		}
+		c.pool(s, at)
 	}
+}
+
+func (c *checker) pool(p *Pool, path string) {
+	if err := p.Policy.check(); err != nil {
+		c.fault(path, "Pool.Policy", err)
+	}
+	if p.Max < 0 {
+		c.fault(path, "Pool.Max", fmt.Errorf("negative: %d", p.Max))
+	}
+}
+
+var errNeverDone = errors.New("needs Policy.Restart OnFailure or Never: with Always it is never done")
+
+// fits refuses a policy that has no meaning, or none for this service.
+func (p Policy) fits(s Service) error {
+	if err := p.check(); err != nil {
+		return err
+	}
+	if p.Heartbeat > 0 && isBranch(s) {
+		return errors.New("Heartbeat: a group or a pool has none; watch its children")
+	}
+	return nil
 }
 
 // stand notes where a service stands. Only a pointer tells one value from an equal one, and only
@@ -99,16 +139,23 @@ func checkName(name string) error {
 	}
 }
 
+// nameOf is the last part of a path.
+func nameOf(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
+
 // stillStuck is the path of a child of the last Serve that has not returned yet, or "".
-func (g *Group) stillStuck() string {
-	if s := g.last.Load(); s != nil {
+func stillStuck(b branch) string {
+	if s := b.tenure().Load(); s != nil {
 		if path := s.stillStuck(); path != "" {
 			return path
 		}
 	}
+	g, ok := b.(*Group)
+	if !ok {
+		return ""
+	}
 	for i := range g.Children {
-		if sub, ok := g.Children[i].Service.(*Group); ok {
-			if path := sub.stillStuck(); path != "" {
+		if below, ok := g.Children[i].Service.(branch); ok {
+			if path := stillStuck(below); path != "" {
 				return path
 			}
 		}
@@ -119,8 +166,8 @@ func (g *Group) stillStuck() string {
 func (s *serving) stillStuck() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := range s.rules.children {
-		if c := &s.rules.children[i]; c.state == Stuck && c.ended < c.run {
+	for _, c := range s.rules.children {
+		if c.state == Stuck && c.ended < c.run {
 			return c.path
 		}
 	}

@@ -13,21 +13,30 @@ import (
 // a group returns when all its children are. It is suture's ErrDoNotRestart.
 var ErrDone = suture.ErrDoNotRestart
 
-// These are causes of a run's end: context.Cause of its ctx is one of the first three, the error
-// of a goroutine of the run's own, or context.Canceled once the run is over.
+// These are causes of a run's end: context.Cause of its ctx is one of the first four, the
+// [*ChildError] of a sibling that failed under [OneForAll] or [RestForOne], the error of a goroutine
+// of the run's own, or context.Canceled once the run is over.
 var (
 	ErrStop         = errors.New("told to stop")
 	ErrRestart      = errors.New("told to restart")
+	ErrHung         = errors.New("hung: no sign of life within its heartbeat")
 	ErrStartTimeout = errors.New("not ready within its start timeout")
 	ErrStuck        = errors.New("did not return when told to stop")
 )
+
+// errEnded is what a child with [Always] did to its siblings when its run ended without an error.
+var errEnded = errors.New("its run ended")
 
 // These are answers to a call.
 var (
 	ErrNoChild    = errors.New("no such child")
 	ErrNotServing = errors.New("not serving")
 	ErrDuplicate  = errors.New("duplicate")
+	ErrFull       = errors.New("full")
 )
+
+// errGoexit is the failure of a function that ended its goroutine.
+var errGoexit = errors.New("called runtime.Goexit")
 
 // errServedTwice keeps a trap of suture out of reach.
 var errServedTwice = errors.New("a suture.Supervisor cannot be served again: use a Func that makes a new one for each run")

@@ -12,8 +12,8 @@ import (
 //
 //	Idle -> Starting -> Running            from Starting or Running, when the run ends by itself: Backoff | Done | Failed
 //	Backoff -> Starting                    when the delay is over, or by Restart; Backoff -> Stopped by Stop
-//	Starting, Running -> Stopping          by Stop, Restart, shutdown, ErrStartTimeout, or because a part of the run ended before the rest
-//	Stopping -> Stopped | Stuck            or -> Starting (Restart), or as if it had ended by itself (the last two)
+//	Starting, Running -> Stopping          by Stop, Restart, a strategy, shutdown, ErrStartTimeout, ErrHung, or because a part of the run ended before the rest
+//	Stopping -> Stopped | Stuck            or -> Starting (Restart), or as if it had ended by itself (the last three)
 //
 // While its group stops, a run that ends well by itself is Stopped, and one that fails is Failed.
 type State int
@@ -53,11 +53,6 @@ func (s *State) UnmarshalText(text []byte) error {
 		}
 	}
 	return fmt.Errorf("state %q: unknown", text)
-}
-
-// active tells whether a goroutine of the group is with the child.
-func (s State) active() bool {
-	return s == Starting || s == Running || s == Backoff || s == Stopping
 }
 
 // Event says that a child, or a group itself, has entered a state.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
+
+	"github.com/thejerf/suture/v4"
 )
 
 // Service is one long-lived part of a program. It is the method of suture.Service, so values of
@@ -73,7 +75,12 @@ type Group struct {
 	// done at once.
 	Children []Child
 
-	// Concurrent starts the children together, and stops them together.
+	// Strategy says which children are restarted together: OneForOne (the default), OneForAll or
+	// RestForOne.
+	Strategy Strategy
+
+	// Concurrent starts the children together, and stops them together. It goes with OneForOne
+	// only, as the other strategies are about order.
 	Concurrent bool
 
 	// StopTimeout is the budget for stopping the whole group, from the moment that stopping
@@ -112,7 +119,7 @@ func (g *Group) Serve(ctx context.Context) error {
 	if s == nil {
 		return err
 	}
-	return s.serve()
+	return s.serve(g.OnEvent)
 }
 
 // Status tells what the tree looks like now. It never waits for a service. After Serve has
@@ -122,4 +129,84 @@ func (g *Group) Status() Status {
 		return s.status()
 	}
 	return g.idleStatus(g.Name)
+}
+
+func (g *Group) tenure() *atomic.Pointer[serving] { return &g.last }
+
+// open checks the tree, and makes the group's next serving out of its last.
+func (g *Group) open(ctx context.Context) (*serving, error) {
+	s, last := newServing(ctx, g, g.Name), g.last.Load()
+	if !s.direct {
+		if err := g.check(s.path); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.succeed(last); err != nil {
+		return nil, err
+	}
+	g.fill(s, last)
+	return s.begin(last)
+}
+
+// fill makes the keepers, with what an earlier serving remembers.
+func (g *Group) fill(s, last *serving) {
+	s.rules.strategy, s.rules.concurrent = g.Strategy, g.Concurrent
+	s.rules.children = make([]*record, len(g.Children))
+	s.index = make(map[string]*keeper, len(g.Children))
+	if last != nil {
+		last.mu.Lock() // a run that was stuck may come back
+		defer last.mu.Unlock()
+	}
+	keepers := make([]keeper, len(g.Children))
+	for i := range g.Children {
+		c, k := &g.Children[i], &keepers[i]
+		k.record = c.record(s.path + "/" + c.Name)
+		k.at = i
+		if last != nil {
+			if old, ok := last.index[c.Name]; ok {
+				k.remember(&old.record)
+			}
+		}
+		s.keep(k, servedOnce(c.Service, k.record.run > 0))
+		s.rules.children[i], s.index[c.Name] = &k.record, k
+	}
+}
+
+// record is what the rules are to know of c.
+func (c *Child) record(path string) record {
+	policy := c.Policy.withDefaults(isBranch(c.Service))
+	r := recordOf(c.Service, path, &policy)
+	r.notifies = r.notifies || c.WaitReady
+	r.holds = r.holds || c.WaitReady
+	r.significant = c.Significant
+	return r
+}
+
+// recordOf is what the rules are to know of a service.
+func recordOf(s Service, path string, p *Policy) record {
+	_, says := s.(interface{ NotifiesReady() })
+	_, pool := s.(*Pool)
+	branch := isBranch(s)
+	return record{path: path, policy: p, notifies: says || branch, holds: says || pool, patient: branch}
+}
+
+// isBranch tells whether a service keeps others, and so ends when they have.
+func isBranch(s Service) bool {
+	_, ok := s.(branch)
+	return ok
+}
+
+// servedOnce puts a suture.Supervisor, which cannot be served again, behind a guard. It may have
+// been served in an earlier Serve of the group.
+func servedOnce(s Service, before bool) Service {
+	if _, ok := s.(suture.HasSupervisor); !ok {
+		return s
+	}
+	return Func(func(ctx context.Context) error {
+		if before {
+			return errServedTwice
+		}
+		before = true
+		return s.Serve(ctx)
+	})
 }

@@ -3,6 +3,7 @@ package supervise
 import (
 	"context"
 	"math"
+	"runtime"
 	"runtime/pprof"
 	"time"
 
@@ -13,16 +14,17 @@ import (
 // its backoffs and runs it again in place, and leaves when the child comes to rest. Its fields are
 // guarded by the group's lock.
 type keeper struct {
+	record
 	group   *serving
-	index   int
-	path    string
 	service Service
 	base    context.Context // of every run: the caller's values, the service's label
 
-	live bool          // a goroutine is here, on its way, or will be brought back by suture
 	run  *run          // the present run, or the last
 	wake chan struct{} // closed to end the wait of a backoff; nil when nobody waits
 	news chan struct{} // closed when the child's state changes; nil when nobody waits
+	live bool          // a goroutine is here, on its way, or will be brought back
+
+	abandoned bool // nobody waits for its goroutine, which is stuck
 }
 
 // newSupervisor is a suture.Supervisor that does nothing but hold goroutines. Policies are ours:
@@ -39,106 +41,158 @@ func newSupervisor(name string) *suture.Supervisor {
 // String is the path: without it suture would print the service's fields.
 func (k *keeper) String() string { return k.path }
 
+// yieldAfter is how many runs without a pause a child may have before others get the processor: a
+// thousand that fail at once would each wait for all before it to use up their time slices.
+const yieldAfter = 16
+
 // Serve is called by suture, and again when Goexit took the goroutine.
 func (k *keeper) Serve(context.Context) error {
 	pprof.SetGoroutineLabels(k.base)
+	runs := 0
+	next := k.next(nil, outcome{})
 	for {
-		switch r, wake, delay := k.next(); {
-		case r != nil:
-			r.do(k.service)
-		case wake != nil:
-			pause(wake, delay)
+		switch {
+		case next.run != nil:
+			if runs++; next.crowded || runs%yieldAfter == 0 {
+				runtime.Gosched()
+			}
+			next = k.next(next.run, next.run.do(k.service))
+		case next.wake != nil:
+			next.pause()
+			next = k.next(nil, outcome{})
 		default:
 			return suture.ErrDoNotRestart
 		}
 	}
 }
 
-// next is what the goroutine has to do now: a run, a wait, or, when both are nil, to leave.
-func (k *keeper) next() (r *run, wake <-chan struct{}, delay time.Duration) {
-	s := k.group
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for {
-		now := time.Now()
-		switch c := &s.rules.children[k.index]; {
-		case c.state == Starting:
-			return k.begin(now), nil, 0
-		case c.state == Stopping: // told before it began
-			s.rules.ended(k.index, outcome{}, now)
-			s.carryOut()
-		case c.state == Backoff && now.Before(c.next):
-			k.wake = make(chan struct{})
-			return nil, k.wake, c.next.Sub(now)
-		case c.state == Backoff:
-			s.rules.due(k.index, now)
-			s.carryOut()
-		default:
-			k.live = false
-			return nil, nil, 0
-		}
-	}
+// step is what a keeper's goroutine has to do: a run, a wait, or, when it is empty, to leave.
+type step struct {
+	run   *run
+	wake  <-chan struct{}
+	delay time.Duration // how long to wait at the most; negative: without end
+
+	crowded bool // siblings have not started yet
 }
 
 // pause waits for the delay, or less.
-func pause(wake <-chan struct{}, delay time.Duration) {
-	timer := time.NewTimer(delay)
+func (s step) pause() {
+	if s.delay < 0 {
+		<-s.wake
+		return
+	}
+	timer := time.NewTimer(s.delay)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-wake:
+	case <-s.wake:
 	}
+}
+
+// next reports how a run ended, if there was one, and tells what comes now.
+func (k *keeper) next(ended *run, o outcome) step {
+	s := k.group
+	s.mu.Lock()
+	defer s.unlock()
+	now := time.Now()
+	if ended != nil {
+		k.ended(ended, o, now)
+	}
+	for {
+		switch {
+		case k.state == Starting:
+			return step{run: k.begin(now), crowded: !s.rules.ready}
+		case k.state == Stopping: // told before it began
+			s.rules.over(&k.record, outcome{}, now)
+		case k.state == Backoff && k.due:
+			return step{wake: k.sleep(), delay: -1}
+		case k.state == Backoff && now.Before(k.hurt.next):
+			return step{wake: k.sleep(), delay: k.hurt.next.Sub(now)}
+		case k.state == Backoff:
+			s.rules.elapsed(&k.record, now)
+		default:
+			k.live = false
+			return step{}
+		}
+		s.carryOut()
+	}
+}
+
+func (k *keeper) sleep() <-chan struct{} {
+	k.wake = make(chan struct{})
+	return k.wake
 }
 
 // begin makes the next run. The caller holds the group's lock.
 func (k *keeper) begin(now time.Time) *run {
-	s := k.group
-	c := &s.rules.children[k.index]
-	ctx, cancel := context.WithCancelCause(k.base)
-	r := &run{Context: ctx, cancel: cancel, keeper: k, number: c.run, crash: c.policy.CrashOnPanic}
+	r := &run{keeper: k, number: k.record.run}
+	r.Context, r.cancel = context.WithCancelCause(k.base)
 	k.run = r
-	s.rules.launched(k.index, now)
-	if c.state == Starting && c.policy.StartTimeout > 0 {
-		r.startTimer = time.AfterFunc(c.policy.StartTimeout, func() {
-			s.feed(func(rules *rules, now time.Time) { rules.late(k.index, r.number, now) })
-		})
+	k.group.rules.launched(&k.record, now)
+	if k.state == Starting {
+		k.armStart(now)
 	}
-	s.carryOut()
 	return r
 }
 
-// ended reports that a run is over.
-func (k *keeper) ended(r *run, o outcome) {
-	k.group.feed(func(rules *rules, now time.Time) {
-		r.release()
-		rules.ended(k.index, o, now)
-	})
+// armStart begins the time that the present run has to become ready.
+func (k *keeper) armStart(now time.Time) {
+	r, limit := k.run, k.policy.StartTimeout
+	r.stopStartTimer()
+	if limit > 0 {
+		r.startTimer = time.AfterFunc(k.began().Add(limit).Sub(now), func() {
+			k.group.feed(func(rules *rules, now time.Time) { rules.late(&k.record, r.number, now) })
+		})
+	}
+}
+
+// crashes tells whether a panic is to end the process.
+func (k *keeper) crashes() bool {
+	k.group.mu.Lock()
+	defer k.group.mu.Unlock()
+	return k.policy.CrashOnPanic
+}
+
+// present is the run under way, or nil.
+func (k *keeper) present() *run {
+	if k.run == nil || k.run.number != k.record.run || k.record.ended == k.record.run {
+		return nil
+	}
+	return k.run
+}
+
+// ended: a run is over. The caller holds the group's lock.
+func (k *keeper) ended(r *run, o outcome, now time.Time) {
+	r.release()
+	k.group.rules.over(&k.record, o, now)
+	k.group.carryOut()
+}
+
+func (k *keeper) isAbandoned() bool {
+	k.group.mu.Lock()
+	defer k.group.mu.Unlock()
+	return k.abandoned
+}
+
+// lost reports that a run is over and has taken its goroutine along.
+func (k *keeper) lost(r *run, o outcome) {
+	k.group.feed(func(_ *rules, now time.Time) { k.ended(r, o, now) })
 }
 
 // wind ends the rest of a run of which a part has ended.
 func (k *keeper) wind(r *run, cause error) {
-	k.group.feed(func(rules *rules, now time.Time) { rules.winding(k.index, r.number, cause, now) })
+	k.group.feed(func(rules *rules, now time.Time) { rules.winding(&k.record, r.number, cause, now) })
 }
 
 // readied reports that the run can do its work.
 func (k *keeper) readied(r *run) {
-	k.group.feed(func(rules *rules, now time.Time) { rules.readied(k.index, r.number, now) })
+	k.group.feed(func(rules *rules, now time.Time) { rules.readied(&k.record, r.number, now) })
 }
 
-// overdue reports that the run has not returned in time.
-func (k *keeper) overdue(r *run) {
-	if len(r.adopted()) > 0 { // they end themselves within the same bound, and name who is to blame
-		k.group.feed(func(*rules, time.Time) { k.callStuck(r, grace) })
-		return
-	}
-	stuck := r.stuck(&StuckError{Stacks: stacksOf(k.path)})
-	k.group.feed(func(rules *rules, now time.Time) { rules.overdue(k.index, r.number, stuck, now) })
-}
-
-// callStuck is overdue, unless the run is over before. The caller holds the group's lock.
+// callStuck reports the run overdue after a time, unless the run is over before. The caller holds the group's lock.
 func (k *keeper) callStuck(r *run, after time.Duration) {
-	if k.run == r && k.group.rules.children[k.index].ended < r.number {
-		r.stopTimer = time.AfterFunc(after, func() { k.overdue(r) })
+	if k.present() == r {
+		r.stopTimer = time.AfterFunc(after, func() { reportOverdue(r) })
 	}
 }
 
@@ -149,7 +203,7 @@ func (k *keeper) launch() {
 		return
 	}
 	k.live = true
-	k.group.supervisor.Add(k)
+	k.group.launches = append(k.group.launches, k)
 }
 
 // rouse ends the wait of a backoff.
@@ -170,32 +224,29 @@ func (k *keeper) changed() {
 
 // tell makes the present run stop, within what it has left of every bound.
 func (k *keeper) tell(cause error) {
-	s, r := k.group, k.run
-	c := &s.rules.children[k.index]
-	if r == nil || r.number != c.run {
+	r := k.present()
+	if r == nil {
 		return // it has not begun; next sees to it
 	}
-	stop, stopNow := context.WithCancel(s.budget)
-	if limit := c.policy.StopTimeout; limit > 0 {
-		stop, stopNow = context.WithTimeout(s.budget, limit)
-		if !c.patient {
-			k.callStuck(r, limit+stuckAfter)
-		}
-	}
-	r.tell(stop, stopNow, cause)
-}
-
-// cutShort ends the time of a run that was told to stop.
-func (k *keeper) cutShort() {
-	c, r := &k.group.rules.children[k.index], k.run
-	if c.state != Stopping || r == nil || r.number != c.run {
+	s := k.group
+	if s.rules.loose && s.rules.falling && !k.tuned && !k.patient {
+		r.tell(s.together(k.policy))
 		return
 	}
-	if r.stopTimer != nil {
-		r.stopTimer.Stop()
+	limit := k.policy.StopTimeout
+	if limit > 0 && !k.patient {
+		k.callStuck(r, limit+stuckAfter)
 	}
-	r.stopNow()
-	if !c.patient {
-		k.callStuck(r, grace)
+	r.tell(newBound(s.stopping.budget, limit, cause))
+}
+
+// retime gives the run under way the bounds of a new policy.
+func (k *keeper) retime(now time.Time) {
+	switch r := k.present(); {
+	case r == nil:
+	case k.state == Starting:
+		k.armStart(now)
+	case k.state == Running:
+		k.watch(now)
 	}
 }

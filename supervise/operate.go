@@ -37,11 +37,85 @@ func (g *Group) Restart(ctx context.Context, path string) error {
 	return g.operate(ctx, "restart", path, (*keeper).restart)
 }
 
+// SetPolicy gives a child another policy, which counts at once: the run, the backoff or the wait for Ready
+// that is under way goes on by it, and a limit counts the restarts that were already made. Only a
+// stop under way keeps its time. The policy lasts through restarts of the group and another Serve.
+//
+// The path is that of Start; of a pool's member, or with "*" for the name of the member, of all
+// members of a pool, those to come included, except the ones that were given a policy of their own.
+// Members lose it when the pool is restarted.
+//
+// Errors: one that names the field, when the policy is refused, and the old one stays; ErrNoChild and
+// ErrNotServing.
+func (g *Group) SetPolicy(path string, p Policy) error {
+	return saying("set policy of", path, g.setPolicy(path, p))
+}
+
+func (g *Group) setPolicy(path string, p Policy) error {
+	if pool, ok := strings.CutSuffix(path, "/"+everyMember); ok {
+		return g.setMembers(pool, p)
+	}
+	k, err := g.find(path)
+	if err != nil {
+		return err
+	}
+	return k.setPolicy(p)
+}
+
+func (g *Group) setMembers(path string, p Policy) error {
+	if err := p.check(); err != nil {
+		return err
+	}
+	k, err := g.find(path)
+	if err != nil {
+		return err
+	}
+	pool, ok := k.service.(*Pool)
+	if !ok {
+		return fmt.Errorf("%w: %s is no pool", ErrNoChild, path)
+	}
+	s, err := pool.serving()
+	if err != nil || s.path != k.path {
+		return ErrNotServing
+	}
+	s.mu.Lock()
+	defer s.unlock()
+	if s.rules.falling {
+		return ErrNotServing
+	}
+	s.setMembers(p)
+	return nil
+}
+
+func (k *keeper) setPolicy(p Policy) error {
+	if err := p.fits(k.service); err != nil {
+		return err
+	}
+	s := k.group
+	s.mu.Lock()
+	defer s.unlock()
+	if k.significant && p.Restart == Always {
+		return fmt.Errorf("Restart: the child is Significant: %w", errNeverDone)
+	}
+	if err := k.refuses(); err != nil {
+		return err
+	}
+	filled := p.withDefaults(k.patient)
+	k.tuned = true
+	s.rules.setPolicy(&k.record, &filled, time.Now())
+	return nil
+}
+
 func (g *Group) operate(ctx context.Context, verb, path string, do func(*keeper) waiter) error {
 	k, err := g.find(path)
 	if err == nil {
 		err = k.await(ctx, do)
 	}
+	return saying(verb, path, err)
+}
+
+// saying adds what was tried, unless the error is of the child itself and so names it.
+func saying(verb, path string, err error) error {
 	var child *ChildError
 	if err == nil || errors.As(err, &child) && child.Path == path {
 		return err
@@ -67,17 +141,13 @@ func (g *Group) find(path string) (*keeper, error) {
 
 func (s *serving) find(path string) (*keeper, error) {
 	name, rest, deeper := strings.Cut(path, "/")
-	i, ok := s.index[name]
-	if !ok {
-		return nil, fmt.Errorf("%w: %s has none named %q", ErrNoChild, s.path, name)
+	k, err := s.child(name)
+	if err != nil || !deeper {
+		return k, err
 	}
-	k := &s.keepers[i]
-	if !deeper {
-		return k, nil
-	}
-	if g, ok := k.service.(*Group); ok {
-		if sub := g.last.Load(); sub != nil && sub.path == k.path && !sub.over.Load() {
-			return sub.find(rest)
+	if b, ok := k.service.(branch); ok {
+		if below := b.tenure().Load(); below != nil && below.path == k.path && !below.over.Load() {
+			return below.find(rest)
 		}
 		return nil, fmt.Errorf("%s: %w", k.path, ErrNotServing)
 	}
@@ -87,6 +157,15 @@ func (s *serving) find(path string) (*keeper, error) {
 		}
 	}
 	return nil, fmt.Errorf("%w: %s has no children", ErrNoChild, k.path)
+}
+
+func (s *serving) child(name string) (*keeper, error) {
+	s.mu.Lock() // the members of a pool come and go
+	defer s.mu.Unlock()
+	if k, ok := s.index[name]; ok {
+		return k, nil
+	}
+	return nil, fmt.Errorf("%w: %s has none named %q", ErrNoChild, s.path, name)
 }
 
 // inside are the groups served inside the present run.
@@ -100,11 +179,11 @@ func (k *keeper) inside() []*serving {
 }
 
 // waiter looks, under the group's lock, whether what it waits for has come.
-type waiter func(c *record) (come bool, err error)
+type waiter func() (come bool, err error)
 
 // come is a waiter for nothing.
 func come(err error) waiter {
-	return func(*record) (bool, error) { return true, err }
+	return func() (bool, error) { return true, err }
 }
 
 // await does something to a child, and waits for what is to come of it.
@@ -112,9 +191,10 @@ func (k *keeper) await(ctx context.Context, do func(*keeper) waiter) error {
 	s := k.group
 	s.mu.Lock()
 	wait := k.unlessEnding(do)
-	s.carryOut()
+	s.unlock()
 	for {
-		done, err := wait(&s.rules.children[k.index])
+		s.mu.Lock()
+		done, err := wait()
 		if done {
 			s.mu.Unlock()
 			return err
@@ -129,81 +209,86 @@ func (k *keeper) await(ctx context.Context, do func(*keeper) waiter) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		s.mu.Lock()
 	}
 }
 
 func (k *keeper) unlessEnding(do func(*keeper) waiter) waiter {
+	if err := k.refuses(); err != nil {
+		return come(err)
+	}
+	return do(k)
+}
+
+// refuses says why nothing can be done to a child now. The caller holds the group's lock.
+func (k *keeper) refuses() error {
 	r := &k.group.rules
 	switch {
 	case r.falling, !k.group.begun:
-		return come(ErrNotServing)
-	case r.children[k.index].state == Stuck:
-		return come(ErrStuck)
+		return ErrNotServing
+	case k.at < 0:
+		return fmt.Errorf("%w: it has left the pool", ErrNoChild)
+	case k.state == Stuck:
+		return ErrStuck
 	default:
-		return do(k)
+		return nil
 	}
 }
 
 func (k *keeper) start() waiter {
 	r := &k.group.rules
-	c := &r.children[k.index]
-	wanted := c.run
-	switch c.state {
+	wanted := k.record.run
+	switch k.state {
 	case Running:
 		return come(nil)
 	case Backoff:
-		return come(c.failure())
+		return come(k.failure())
 	case Starting:
 	default:
 		wanted++
 	}
-	r.release(k.index, time.Now())
-	return func(c *record) (bool, error) {
+	r.release(&k.record, time.Now())
+	return func() (bool, error) {
 		switch {
-		case c.run >= wanted && (c.state == Running || c.state == Done):
+		case k.record.run >= wanted && (k.state == Running || k.state == Done):
 			return true, nil
-		case c.err != nil && (c.ended >= wanted || c.state == Stuck):
-			return true, c.failure()
+		case k.err() != nil && (k.record.ended >= wanted || k.state == Stuck):
+			return true, k.failure()
 		case r.falling:
 			return true, ErrNotServing
 		default:
-			return c.held, &ChildError{c.path, ErrStop} // somebody else's
+			return k.held, &ChildError{k.path, ErrStop} // somebody else's
 		}
 	}
 }
 
 func (k *keeper) stop() waiter {
 	wait := k.oldRun()
-	k.group.rules.hold(k.index, time.Now())
+	k.group.rules.hold(&k.record, time.Now())
+	return wait
+}
+
+func (k *keeper) expel() waiter {
+	wait := k.oldRun()
+	k.group.rules.expel(&k.record, time.Now())
 	return wait
 }
 
 func (k *keeper) restart() waiter {
 	wait := k.oldRun()
-	k.group.rules.rerun(k.index, time.Now())
+	k.group.rules.rerun(&k.record, time.Now())
 	return wait
 }
 
 // oldRun waits until the present run, if there is one, is over or given up on.
 func (k *keeper) oldRun() waiter {
-	c := &k.group.rules.children[k.index]
-	number := c.run
-	if c.ended == number {
+	number := k.record.run
+	if k.record.ended == number {
 		return come(nil)
 	}
-	return func(c *record) (bool, error) {
-		if c.ended > number { // so is the next; its failure is not the answer
+	return func() (bool, error) {
+		if k.record.ended > number { // so is the next; its failure is not the answer
 			return true, nil
 		}
-		return c.ended == number || c.state == Stuck, c.failure()
+		return k.record.ended == number || k.state == Stuck, k.failure()
 	}
-}
-
-// failure is why the last run ended, as an error of the child.
-func (c *record) failure() error {
-	if c.err == nil {
-		return nil
-	}
-	return &ChildError{c.path, c.err}
 }

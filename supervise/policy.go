@@ -97,6 +97,13 @@ type Policy struct {
 	// killed: where those kill, tend abandons it and says so.
 	StopTimeout time.Duration
 
+	// Heartbeat is the longest silence between two calls of [Beat], from the moment the child is
+	// Running. After it the run is told to stop, with the cause [ErrHung], and counts as failed; one that
+	// does not stop is Stuck. Time in which the whole process stood still does not count. 0: not
+	// watched. It can't be negative, and a child that is a group or a pool itself is not watched. It is
+	// systemd's WatchdogSec= and Kubernetes' liveness probe.
+	Heartbeat time.Duration
+
 	// CrashOnPanic lets a panic of the child end the process, with Go's own message, as without
 	// supervision: for code whose state can't be trusted after one. false: it is a failed run, with
 	// a [PanicError].
@@ -158,6 +165,8 @@ func (p Policy) check() error {
 		return negative("ResetAfter", p.ResetAfter)
 	case p.Window < 0:
 		return negative("Window", p.Window)
+	case p.Heartbeat < 0:
+		return negative("Heartbeat", p.Heartbeat)
 	default:
 		return nil
 	}

@@ -23,6 +23,7 @@ import (
 //	start          fail: give up at once; retry                 FailStart
 //	start-timeout  a duration, none                             StartTimeout
 //	stop-timeout   a duration, none                             StopTimeout
+//	heartbeat      a duration, none                             Heartbeat
 //	panic          crash: end the process; restart              CrashOnPanic
 //
 // Durations are Go's: 100ms, 1.5s, 1h30m. What is not named has its default, and "" is the zero
@@ -107,6 +108,7 @@ var policyKeys = []policyKey{
 	{"start", "fail or retry", setStart, func(p Policy) string { return textIf(p.FailStart, "fail") }},
 	{"start-timeout", durationForm + ", or none", setStartTimeout, func(p Policy) string { return boundText(p.StartTimeout) }},
 	{"stop-timeout", durationForm + ", or none", setStopTimeout, func(p Policy) string { return boundText(p.StopTimeout) }},
+	{"heartbeat", durationForm + ", or none", setHeartbeat, func(p Policy) string { return boundText(p.Heartbeat) }},
 	{"panic", "crash or restart", setPanic, func(p Policy) string { return textIf(p.CrashOnPanic, "crash") }},
 }
 
@@ -219,6 +221,14 @@ func setStartTimeout(p *Policy, value string) (err error) {
 
 func setStopTimeout(p *Policy, value string) (err error) {
 	p.StopTimeout, err = timeoutOrNone(value)
+	return err
+}
+
+func setHeartbeat(p *Policy, value string) (err error) {
+	p.Heartbeat = 0
+	if value != "none" {
+		p.Heartbeat, err = positive(value)
+	}
 	return err
 }
 

@@ -98,7 +98,7 @@ func wantPolicy(t *testing.T, text string, want supervise.Policy) {
 }
 
 const (
-	keys         = "keys: restart, backoff, reset, limit, start, start-timeout, stop-timeout, panic"
+	keys         = "keys: restart, backoff, reset, limit, start, start-timeout, stop-timeout, heartbeat, panic"
 	wantDuration = "want a duration, as in 100ms or 1m30s"
 	wantBackoff  = "want MIN..MAX, MIN, ..MAX, none or none..MAX, with durations as in 100ms or 1m30s"
 	wantLimit    = "want N/WINDOW, N, none or none/WINDOW, with a duration as in 1m30s"
@@ -258,5 +258,5 @@ func ExampleParsePolicy() {
 	// Output:
 	// on-failure 200ms 1m0s 5 10m0s <nil>
 	// restart=on-failure,backoff=200ms..1m,limit=5/10m
-	// policy key "backof": unknown; did you mean "backoff"? keys: restart, backoff, reset, limit, start, start-timeout, stop-timeout, panic
+	// policy key "backof": unknown; did you mean "backoff"? keys: restart, backoff, reset, limit, start, start-timeout, stop-timeout, heartbeat, panic
 }

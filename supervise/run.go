@@ -5,35 +5,38 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/thejerf/suture/v4"
 )
 
 // run is one run of one child: a call of Serve and the goroutines that it starts by Go. It is the
-// ctx that Serve is given.
+// ctx that Serve is given. What only some runs have is apart, as a pool has a run for each member.
 type run struct {
 	context.Context
 	cancel context.CancelCauseFunc
 	keeper *keeper
 	number int
-	crash  bool // a panic is to end the process
+	watch  atomic.Pointer[watch] // nil: nobody looks for signs of life
 
-	mu       sync.Mutex
-	ready    bool
-	over     bool               // nothing more can be started in it
-	alive    int                // goroutines of Go, and groups served inside the run
-	gone     chan struct{}      // closed when alive is 0 again and somebody waits
-	failures []error            // of goroutines, clean ones left out
-	cause    error              // why it was told to stop; nil: it was not
-	stop     context.Context    // ends when the run must have returned; nil until it is told
-	stopNow  context.CancelFunc // ends stop
-	groups   []*serving         // groups that are served inside the run, though not as its service
+	startTimer, stopTimer *time.Timer // guarded by the group's lock
 
-	startTimer, stopTimer *time.Timer // set under the group's lock
+	mu    sync.Mutex
+	ready bool
+	over  bool   // nothing more can be started in it
+	bound *bound // within which it must return; nil: it was not told to; set under the group's lock, too
+	parts *parts // what runs beside Serve, and what that led to; nil: nothing
+}
+
+// parts is what runs in a run beside Serve. Guarded by the run's lock.
+type parts struct {
+	alive    int           // goroutines of Go, and groups served inside the run
+	gone     chan struct{} // closed when alive is 0 again and somebody waits
+	failures []error       // of any part of the run, clean ones left out
+	groups   []*serving    // served inside the run, though not as its service
 }
 
 type runKey struct{}
@@ -52,32 +55,31 @@ func runOf(ctx context.Context) *run {
 	return r
 }
 
-// do calls Serve, waits for every goroutine of the run, and reports how it ended. It reports from a
-// deferred call, because Goexit leaves no other way.
-func (r *run) do(s Service) {
-	var err error
+// do calls Serve, waits for every goroutine of the run, and tells how it ended. Goexit leaves no way
+// but a deferred call to report that.
+func (r *run) do(s Service) (o outcome) {
 	returned := false
 	defer func() {
-		if !returned {
-			err = r.unwound(recover())
+		if returned {
+			return
 		}
-		r.keeper.ended(r, r.finish(err))
+		if value := recover(); value != nil {
+			o = r.finish(r.panicked(value))
+		} else {
+			r.keeper.lost(r, r.finish(errGoexit))
+		}
 	}()
-	err = s.Serve(r)
+	err := s.Serve(r)
 	returned = true
+	return r.finish(err)
 }
 
-// unwound is the failure of a function that did not return: it panicked with value, or, when that
-// is nil, called runtime.Goexit.
-func (r *run) unwound(value any) error {
-	switch {
-	case value == nil:
-		return errors.New("called runtime.Goexit")
-	case r.crash:
+// panicked is the failure of a function that panicked, unless that is to end the process.
+func (r *run) panicked(value any) error {
+	if r.keeper.crashes() {
 		panic(value)
-	default:
-		return &PanicError{Value: value, Stack: debug.Stack()}
 	}
+	return &PanicError{Value: value, Stack: stackOfPanic()}
 }
 
 // goDo runs f on a goroutine that finish waits for. Once the run is over it does nothing.
@@ -87,19 +89,29 @@ func (r *run) goDo(ctx context.Context, f func(context.Context) error) {
 	if r.over {
 		return
 	}
-	r.alive++
-	go func() {
-		var err error
+	r.part().alive++
+	go func() { // finish waits for it
+		err := errGoexit
 		returned := false
 		defer func() {
 			if !returned {
-				err = r.unwound(recover())
+				if value := recover(); value != nil {
+					err = r.panicked(value)
+				}
 			}
 			r.left(err)
 		}()
 		err = f(ctx)
 		returned = true
 	}()
+}
+
+// part is r.parts, made when it is needed first. The caller holds mu.
+func (r *run) part() *parts {
+	if r.parts == nil {
+		r.parts = &parts{}
+	}
+	return r.parts
 }
 
 // left: a goroutine of the run has ended.
@@ -114,10 +126,11 @@ func (r *run) left(err error) {
 
 // leave is one less alive. The caller holds mu.
 func (r *run) leave() {
-	r.alive--
-	if r.alive == 0 && r.gone != nil {
-		close(r.gone)
-		r.gone = nil
+	p := r.parts
+	p.alive--
+	if p.alive == 0 && p.gone != nil {
+		close(p.gone)
+		p.gone = nil
 	}
 }
 
@@ -125,20 +138,25 @@ func (r *run) leave() {
 func (r *run) note(err error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err == nil || r.cause != nil && clean(err, r.cause) || r.noted(err) {
+	if r.isClean(err) {
 		return nil
 	}
-	r.failures = append(r.failures, err)
+	r.part().failures = append(r.part().failures, err)
 	return err
+}
+
+// isClean tells whether err is no failure of the run, or one that was noted. The caller holds mu.
+func (r *run) isClean(err error) bool {
+	return err == nil || r.bound != nil && clean(err, r.bound.cause) || r.noted(err)
 }
 
 // noted tells whether err says nothing but what a group inside the run has said already.
 func (r *run) noted(err error) bool {
 	stop, ok := err.(*StopError) //nolint:errorlint // what is around it would be news
-	if !ok {
+	if !ok || r.parts == nil {
 		return false
 	}
-	for _, failure := range r.failures {
+	for _, failure := range r.parts.failures {
 		if failure == error(stop) { //nolint:errorlint // the very same
 			return true
 		}
@@ -179,11 +197,14 @@ func clean(err, cause error) (ok bool) {
 
 // finish waits for the goroutines, after Serve ended with err, and sums up.
 func (r *run) finish(err error) outcome {
+	if alone, failure := r.endAlone(err); alone {
+		return classify(failure)
+	}
 	_ = r.note(err) // it is in the outcome
 	for {
 		gone := r.close()
 		if gone == nil {
-			return r.outcome()
+			return classify(join(r.parts.failures...))
 		}
 		// Serve is gone, so what it left behind has no more work: it is told to stop, and is
 		// stuck if it does not.
@@ -192,23 +213,38 @@ func (r *run) finish(err error) outcome {
 	}
 }
 
+// endAlone ends a run that had no part but Serve, and tells what of err is a failure.
+func (r *run) endAlone(err error) (alone bool, failure error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.parts != nil {
+		return false, nil
+	}
+	r.over = true
+	if r.isClean(err) {
+		return true, nil
+	}
+	return true, err
+}
+
 // close ends the run if no goroutine is left; else it returns what to wait for.
 func (r *run) close() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.alive > 0 {
-		r.gone = make(chan struct{})
-		return r.gone
+	if r.parts.alive > 0 {
+		r.parts.gone = make(chan struct{})
+		return r.parts.gone
 	}
 	r.over = true
 	return nil
 }
 
-// outcome classifies what was noted. Foreign errors are asked here; one that panics then is an
-// ordinary failure.
-func (r *run) outcome() (o outcome) {
-	var panicked *PanicError // never a proper end, whatever its value
-	err := join(r.failures...)
+// classify tells what kind of end an error is. Foreign errors are asked here; one that panics then is
+// an ordinary failure.
+func classify(err error) (o outcome) {
+	if err == nil {
+		return outcome{kind: succeeded}
+	}
 	defer func() {
 		if recover() != nil {
 			o = outcome{kind: failed, err: err}
@@ -219,9 +255,8 @@ func (r *run) outcome() (o outcome) {
 		abandoned: errors.Is(err, ErrStuck),
 		final:     errors.Is(err, errServedTwice),
 	}
+	var panicked *PanicError // never a proper end, whatever its value
 	switch {
-	case err == nil:
-		o.kind = succeeded
 	case errors.Is(err, suture.ErrTerminateSupervisorTree):
 		o.kind = fatal
 	case errors.Is(err, ErrDone) && !errors.As(err, &panicked):
@@ -239,35 +274,59 @@ func (r *run) outcome() (o outcome) {
 func (r *run) stuck(err *StuckError) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return join(append(r.failures[:len(r.failures):len(r.failures)], err)...)
-}
-
-// tell makes the run's ctx done, because of cause. The run must have returned when stop is done.
-func (r *run) tell(stop context.Context, stopNow context.CancelFunc, cause error) {
-	r.mu.Lock()
-	r.cause, r.stop, r.stopNow = cause, stop, stopNow
-	r.mu.Unlock()
-	r.cancel(cause)
-}
-
-// release frees what a run that is over held.
-func (r *run) release() {
-	r.cancel(nil)
-	if r.stopNow != nil {
-		r.stopNow()
+	if r.parts == nil {
+		return err
 	}
-	for _, t := range []*time.Timer{r.startTimer, r.stopTimer} {
-		if t != nil {
-			t.Stop()
-		}
-	}
+	failures := r.parts.failures
+	return join(append(failures[:len(failures):len(failures)], err)...)
 }
 
-// mustEnd is stop, and whether the run has been told to stop.
-func (r *run) mustEnd() (context.Context, bool) {
+// tell sets the bound within which the run must have returned. Its ctx is done when the group's lock
+// is free. The caller holds that.
+func (r *run) tell(b *bound) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.stop, r.stop != nil
+	r.bound = b
+	r.keeper.group.cancels = append(r.keeper.group.cancels, r)
+}
+
+// cutShort ends the time of a run that was told to stop. The caller holds the group's lock.
+func (r *run) cutShort() {
+	if r.stopTimer != nil {
+		r.stopTimer.Stop()
+	}
+	r.bound.end()
+}
+
+// release frees what a run that is over held. The caller holds the group's lock.
+func (r *run) release() {
+	r.cancel(nil)
+	if r.bound != nil && r.bound != r.keeper.group.stopping.common {
+		r.bound.end()
+	}
+	if r.stopTimer != nil {
+		r.stopTimer.Stop()
+	}
+	r.stopStartTimer()
+	if w := r.watch.Load(); w != nil {
+		w.stop()
+	}
+}
+
+func (r *run) stopStartTimer() {
+	if r.startTimer != nil {
+		r.startTimer.Stop()
+	}
+}
+
+// mustEnd ends when the run must have returned; told is whether it has been told to stop.
+func (r *run) mustEnd() (stop context.Context, told bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.bound == nil {
+		return nil, false
+	}
+	return r.bound.ctx, true
 }
 
 // adopt makes a group that is served inside the run a part of the tree: like a goroutine of the
@@ -278,13 +337,14 @@ func (r *run) adopt(s *serving) error {
 	if r.over {
 		return fmt.Errorf("group %s: the run of %s is over: %w", s.path, r.keeper.path, ErrNotServing)
 	}
-	for _, other := range r.groups {
+	p := r.part()
+	for _, other := range p.groups {
 		if other.path == s.path {
 			return fmt.Errorf("group %s: %w: another group of this name is serving here", s.path, ErrDuplicate)
 		}
 	}
-	r.groups = append(r.groups, s)
-	r.alive++
+	p.groups = append(p.groups, s)
+	p.alive++
 	return nil
 }
 
@@ -292,10 +352,11 @@ func (r *run) adopt(s *serving) error {
 func (r *run) disown(s *serving, faults error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if faults != nil && (r.cause != nil || errors.Is(faults, ErrStuck)) {
-		r.failures = append(r.failures, faults)
+	p := r.parts
+	if faults != nil && (r.bound != nil || errors.Is(faults, ErrStuck)) {
+		p.failures = append(p.failures, faults)
 	}
-	r.groups = slices.DeleteFunc(slices.Clone(r.groups), func(other *serving) bool { return other == s })
+	p.groups = slices.DeleteFunc(slices.Clone(p.groups), func(other *serving) bool { return other == s })
 	r.leave()
 }
 
@@ -303,5 +364,8 @@ func (r *run) disown(s *serving, faults error) {
 func (r *run) adopted() []*serving {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.groups
+	if r.parts == nil {
+		return nil
+	}
+	return r.parts.groups
 }

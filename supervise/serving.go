@@ -17,16 +17,25 @@ const (
 	grace      = 500 * time.Millisecond // for all that is left when a group's budget is spent
 )
 
-// serving is one Serve of a group: the actor that feeds the rules with what happens and carries
-// out what they leave to be done. Whoever has news brings it, under mu; nobody waits under mu.
+// branch is what has children: a group or a pool.
+type branch interface {
+	Service
+	tenure() *atomic.Pointer[serving] // the present Serve, or the last one
+}
+
+// serving is one Serve of a group or a pool: the actor that feeds the rules with what happens and
+// carries out what they leave to be done. Whoever has news brings it, under mu; nobody waits under
+// mu.
 type serving struct {
-	group      *Group
+	branch     branch
 	path       string
-	parent     *run            // the run it is served in; nil for a root
-	direct     bool            // it is the very service of that run, whose events then tell of the group, too
-	ctx        context.Context // of Serve: the values in it, and the bounds of the groups above
-	supervisor *suture.Supervisor
-	queue      *queue // the root's; nil when nobody observes
+	parent     *run               // the run it is served in; nil for a root
+	direct     bool               // it is the very service of that run, whose events then tell of the group, too
+	ctx        context.Context    // of Serve: the values in it, and the bounds of the groups above
+	values     context.Context    // the values alone
+	supervisor *suture.Supervisor // of a group's children
+	crew       crew               // of a pool's members
+	queue      *queue             // the root's; nil when nobody observes
 	isReady    chan struct{}
 	hasEnded   chan struct{} // every child is down
 	over       atomic.Bool   // Serve has returned
@@ -34,140 +43,74 @@ type serving struct {
 	mu       sync.Mutex
 	begun    bool // all that is set before can be used
 	rules    rules
-	keepers  []keeper
-	index    map[string]int
+	index    map[string]*keeper // by name
+	members  policies           // of a pool
+	launches []*keeper          // that want a goroutine as soon as mu is free
+	cancels  []*run             // that are told to stop then
 	self     Status             // of the group itself
-	budget   context.Context    // ends when the time for stopping does
-	overtime context.CancelFunc // frees it
+	stopping stopping
 }
 
-// open checks the tree, and makes the group's next serving out of its last.
-func (g *Group) open(ctx context.Context) (*serving, error) {
-	parent := runOf(ctx)
+// newServing finds out where in a tree a group or a pool is served.
+func newServing(ctx context.Context, b branch, name string) *serving {
 	s := &serving{
-		group:    g,
-		path:     g.Name,
-		parent:   parent,
+		branch:   b,
+		path:     name,
+		parent:   runOf(ctx),
 		ctx:      ctx,
+		values:   context.WithoutCancel(ctx),
 		isReady:  make(chan struct{}),
 		hasEnded: make(chan struct{}),
-		budget:   context.Background(),
-		overtime: func() {},
+		stopping: stopping{budget: context.Background()},
 	}
-	if parent != nil {
-		s.queue = parent.keeper.group.queue
-		s.direct = parent.keeper.service == Service(g)
-		s.path = parent.keeper.path
+	if s.parent != nil {
+		above := s.parent.keeper
+		s.queue = above.group.queue
+		s.direct = above.service == Service(b)
+		s.path = above.path
 		if !s.direct {
-			s.path += "/" + g.Name
+			s.path += "/" + name
 		}
 	}
-	last := g.last.Load()
-	if err := g.mayServe(last, s); err != nil {
-		return nil, err
-	}
-	s.supervisor = newSupervisor(s.path)
-	s.fill(last)
-	if ctx.Err() != nil {
-		return nil, nil //nolint:nilnil // told to stop before the start: there is nothing to serve
-	}
-	if !g.last.CompareAndSwap(last, s) {
-		return nil, fmt.Errorf("group %s: already serving", s.path)
-	}
-	return s, nil
+	s.rules.random = rand.Float64
+	s.self = Status{Name: name, Path: s.path, Run: 1}
+	return s
 }
 
-// mayServe refuses what cannot be served.
-func (g *Group) mayServe(last, s *serving) error {
-	if !s.direct {
-		if err := g.check(s.path); err != nil {
-			return err
-		}
-	}
+// succeed refuses to serve beside another serving, and beside what the last one left running.
+func (s *serving) succeed(last *serving) error {
 	if last == nil {
 		return nil
 	}
 	if !last.over.Load() {
 		return fmt.Errorf("group %s: already serving", s.path)
 	}
-	if path := g.stillStuck(); path != "" {
+	if path := stillStuck(s.branch); path != "" {
 		return fmt.Errorf("group %s: %s still runs: %w", s.path, path, ErrStuck)
 	}
+	s.self.Run = last.self.Run + 1
 	return nil
 }
 
-// fill makes the records, with what an earlier serving remembers.
-func (s *serving) fill(last *serving) {
-	s.self = Status{Name: s.group.Name, Path: s.path, Run: 1}
-	s.index = make(map[string]int, len(s.group.Children))
-	s.keepers = make([]keeper, len(s.group.Children))
-	s.rules = rules{
-		concurrent: s.group.Concurrent,
-		random:     rand.Float64,
-		children:   make([]record, len(s.group.Children)),
+// begin makes s the present serving of its branch, after last.
+func (s *serving) begin(last *serving) (*serving, error) {
+	if s.ctx.Err() != nil {
+		return nil, nil //nolint:nilnil // told to stop before the start: there is nothing to serve
 	}
-	if last != nil {
-		s.self.Run = last.self.Run + 1
-		last.mu.Lock() // a run that was stuck may come back
-		defer last.mu.Unlock()
+	if !s.branch.tenure().CompareAndSwap(last, s) {
+		return nil, fmt.Errorf("group %s: already serving", s.path)
 	}
-	values := context.WithoutCancel(s.ctx)
-	for i := range s.group.Children {
-		c := &s.group.Children[i]
-		path := s.path + "/" + c.Name
-		r := c.record(path)
-		if last != nil {
-			if k, ok := last.index[c.Name]; ok {
-				r.remember(&last.rules.children[k])
-			}
-		}
-		s.rules.children[i] = r
-		s.index[c.Name] = i
-		s.keepers[i] = keeper{
-			group: s, index: i, path: path, service: servedOnce(c.Service, r.run > 0),
-			base: pprof.WithLabels(values, pprof.Labels("service", path)),
-		}
-	}
+	return s, nil
 }
 
-// record is what the rules are to know of c.
-func (c *Child) record(path string) record {
-	_, group := c.Service.(*Group)
-	_, says := c.Service.(interface{ NotifiesReady() })
-	return record{
-		name:        c.Name,
-		path:        path,
-		policy:      c.Policy.withDefaults(group),
-		notifies:    c.WaitReady || says || group,
-		holds:       c.WaitReady || says,
-		significant: c.Significant,
-		patient:     group,
-	}
-}
-
-// remember takes over what outlives a Serve of the group.
-func (c *record) remember(old *record) {
-	c.run, c.ended, c.restarts = old.run, old.run, old.restarts
-	c.err, c.held = old.err, old.held
-}
-
-// servedOnce puts a suture.Supervisor, which cannot be served again, behind a guard. It may have
-// been served in an earlier Serve of the group.
-func servedOnce(s Service, before bool) Service {
-	if _, ok := s.(suture.HasSupervisor); !ok {
-		return s
-	}
-	return Func(func(ctx context.Context) error {
-		if before {
-			return errServedTwice
-		}
-		before = true
-		return s.Serve(ctx)
-	})
+// keep makes a keeper for a child.
+func (s *serving) keep(k *keeper, service Service) {
+	k.group, k.service, k.keeper = s, service, k
+	k.base = pprof.WithLabels(s.values, pprof.Labels("service", k.path))
 }
 
 // serve runs the group to its end.
-func (s *serving) serve() error {
+func (s *serving) serve(observe func(Event)) error {
 	defer s.over.Store(true)
 	if s.parent != nil && !s.direct {
 		if err := s.parent.adopt(s); err != nil {
@@ -175,18 +118,12 @@ func (s *serving) serve() error {
 		}
 		defer func() { s.parent.disown(s, s.faults()) }()
 	}
-	if s.parent == nil && s.group.OnEvent != nil {
-		s.queue = newQueue(s.group.OnEvent)
+	if s.parent == nil && observe != nil {
+		s.queue = newQueue(observe)
 		go s.queue.deliver()
 		defer s.queue.drain() // waits for deliver
 	}
-	// The children outlive the caller's ctx on purpose: that is how they stop in order.
-	supervised, release := context.WithCancel(context.WithoutCancel(s.ctx))
-	ended := s.supervisor.ServeBackground(supervised)
-	defer func() {
-		release()
-		<-ended //nolint:errcheck // suture's answer to being told to stop
-	}()
+	defer s.superviseChildren()()
 	s.feed(func(r *rules, now time.Time) {
 		s.begun = true
 		s.enter(Starting, now, nil)
@@ -194,6 +131,22 @@ func (s *serving) serve() error {
 	})
 	s.steer()
 	return s.end()
+}
+
+// superviseChildren makes ready what holds the goroutines of the children. The function ends it, and
+// waits for them, but not for those that are stuck.
+func (s *serving) superviseChildren() (end func()) {
+	if s.rules.loose {
+		return s.crew.wait
+	}
+	s.supervisor = newSupervisor(s.path)
+	// The children outlive the caller's ctx on purpose: that is how they stop in order.
+	supervised, release := context.WithCancel(s.values)
+	ended := s.supervisor.ServeBackground(supervised)
+	return func() {
+		release()
+		<-ended //nolint:errcheck // suture's answer to being told to stop
+	}
 }
 
 // faults is what did not stop cleanly.
@@ -234,37 +187,60 @@ func (s *serving) readyLate(ready <-chan struct{}) {
 func (s *serving) end() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.overtime()
+	s.stopping.free()
 	err := s.rules.verdict()
 	shown := err
 	if err == ErrDone { //nolint:errorlint // with nothing to add there is nothing to show
 		shown = nil
 	}
 	s.enter(s.rules.finalState(), time.Now(), shown)
+	s.rules.todo = nil // as large as the pool was
 	return err
 }
 
 // feed tells the rules what happened and carries out what follows.
 func (s *serving) feed(news func(*rules, time.Time)) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	news(&s.rules, time.Now())
+	s.unlock()
+}
+
+// unlock carries out what the rules left to be done and gives mu back. Goroutines are got and told
+// after that: suture's loop takes its time, and a hundred thousand that wake up all want mu.
+func (s *serving) unlock() {
 	s.carryOut()
+	launches, cancels := s.launches, s.cancels
+	s.launches, s.cancels = nil, nil
+	s.mu.Unlock()
+	for _, r := range cancels {
+		r.cancel(r.bound.cause)
+	}
+	for _, k := range launches {
+		if s.rules.loose {
+			s.crew.start(k)
+		} else {
+			s.supervisor.Add(k)
+		}
+	}
 }
 
 // carryOut does what the rules left to be done. The caller holds mu.
 func (s *serving) carryOut() {
-	for _, a := range s.rules.todo {
-		switch a.do {
+	for i := range s.rules.todo {
+		a := &s.rules.todo[i]
+		switch a.what {
 		case report:
-			s.queue.push(a.event)
-			s.keepers[a.child].changed()
+			s.report(a)
 		case launch:
-			s.keepers[a.child].launch()
+			a.child.keeper.launch()
 		case wake:
-			s.keepers[a.child].rouse()
+			a.child.keeper.rouse()
 		case cancel:
-			s.keepers[a.child].tell(a.err)
+			a.child.keeper.tell(a.err)
+		case retime:
+			a.child.keeper.retime(a.time)
+		case forget:
+			delete(s.index, nameOf(a.child.path))
 		case sayReady:
 			s.enter(Running, time.Now(), nil)
 			close(s.isReady)
@@ -272,39 +248,28 @@ func (s *serving) carryOut() {
 			s.enter(Stopping, time.Now(), nil)
 			s.beginBudget()
 		case cutShort:
-			for i := range s.keepers {
-				s.keepers[i].cutShort()
-			}
+			s.cutShort()
 		case finish:
 			close(s.hasEnded)
 		}
+		*a = action{} // let go of its error
 	}
 	s.rules.todo = s.rules.todo[:0]
 }
 
-// beginBudget starts the time for stopping: the group's own, within that of the run it is part of.
-func (s *serving) beginBudget() {
-	within, free := context.WithCancel(context.Background())
-	if s.parent != nil {
-		within, free = StopContext(s.ctx)
+// report tells of a state that a child has entered.
+func (s *serving) report(a *action) {
+	if s.queue != nil {
+		s.queue.push(Event{
+			Time: a.time, Path: a.child.path, State: a.state, Run: a.run, Err: a.err, Delay: a.delay,
+		})
 	}
-	if s.group.StopTimeout > 0 {
-		within, free = timeout(within, free, s.group.StopTimeout)
-	}
-	forget := context.AfterFunc(within, func() { s.feed((*rules).overspent) })
-	s.budget = within
-	s.overtime = func() {
-		forget()
-		free()
-	}
-}
-
-// timeout bounds ctx, and makes one function of the two that free it.
-func timeout(ctx context.Context, free context.CancelFunc, d time.Duration) (context.Context, context.CancelFunc) {
-	bounded, cancel := context.WithTimeout(ctx, d)
-	return bounded, func() {
-		cancel()
-		free()
+	a.child.keeper.changed()
+	switch {
+	case a.state == Running:
+		a.child.keeper.watch(a.time)
+	case a.state == Stuck && s.rules.loose:
+		s.crew.abandon(a.child.keeper)
 	}
 }
 

@@ -17,23 +17,33 @@ type Status struct {
 	Next     time.Time // in Backoff: when the next run begins
 	Err      error     // why the last run that is over ended; nil when it ended cleanly
 	Policy   Policy    // with defaults; -1 stands for none
-	Children []Status  // of a group, and groups that are served inside a child
+
+	// Counts is how many members of a pool are in each state; states without one are left out.
+	Counts map[State]int
+
+	// Children are those of a group, and groups that are served inside a child. Of a pool they are
+	// members that are not Running, at most 100, so that a Status of a large pool stays small.
+	Children []Status
 }
+
+// shown is how many members of a pool a Status has.
+const shown = 100
 
 // MarshalJSON is described at Status.
 func (s Status) MarshalJSON() ([]byte, error) {
 	out := struct {
-		Name     string    `json:"name"`
-		Path     string    `json:"path"`
-		State    State     `json:"state"`
-		Run      int       `json:"run,omitzero"`
-		Restarts int       `json:"restarts,omitzero"`
-		Since    time.Time `json:"since,omitzero"`
-		Next     time.Time `json:"next,omitzero"`
-		Err      string    `json:"err,omitzero"`
-		Policy   Policy    `json:"policy,omitzero"`
-		Children []Status  `json:"children,omitempty"`
-	}{s.Name, s.Path, s.State, s.Run, s.Restarts, s.Since, s.Next, "", s.Policy, s.Children}
+		Name     string        `json:"name"`
+		Path     string        `json:"path"`
+		State    State         `json:"state"`
+		Run      int           `json:"run,omitzero"`
+		Restarts int           `json:"restarts,omitzero"`
+		Since    time.Time     `json:"since,omitzero"`
+		Next     time.Time     `json:"next,omitzero"`
+		Err      string        `json:"err,omitzero"`
+		Policy   Policy        `json:"policy,omitzero"`
+		Counts   map[State]int `json:"counts,omitempty"`
+		Children []Status      `json:"children,omitempty"`
+	}{s.Name, s.Path, s.State, s.Run, s.Restarts, s.Since, s.Next, "", s.Policy, s.Counts, s.Children}
 	if s.Err != nil {
 		out.Err = errText(s.Err)
 	}
@@ -42,53 +52,54 @@ func (s Status) MarshalJSON() ([]byte, error) {
 
 // status is taken group by group, never with the locks of two held at once.
 func (s *serving) status() Status {
-	st, inside := s.snapshot()
+	st, below := s.snapshot()
 	for i := range st.Children {
 		c := &st.Children[i]
-		if g, ok := s.group.Children[i].Service.(*Group); ok {
-			c.Children = g.childStatus(c.Path)
+		if b, ok := below[i].service.(branch); ok {
+			statusBelow(c, b)
 		}
-		for _, sub := range inside[i] {
+		for _, sub := range below[i].inside {
 			c.Children = append(c.Children, sub.status())
 		}
 	}
 	return st
 }
 
-// snapshot is the group and its own children, with the groups that are served inside them.
-func (s *serving) snapshot() (Status, map[int][]*serving) {
+// beneath is what may have children below one child.
+type beneath struct {
+	service Service
+	inside  []*serving // groups that are served inside its run
+}
+
+// snapshot is the group and its own children, and what is below each.
+func (s *serving) snapshot() (Status, []beneath) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := s.self
-	st.Children = make([]Status, len(s.rules.children))
-	var inside map[int][]*serving
-	for i := range s.rules.children {
-		st.Children[i] = s.rules.children[i].status()
-		if r := s.keepers[i].run; r != nil && st.Children[i].State.active() {
-			if groups := r.adopted(); len(groups) > 0 {
-				if inside == nil {
-					inside = map[int][]*serving{}
-				}
-				inside[i] = groups
-			}
+	st, children := s.self, s.rules.children
+	if s.rules.loose {
+		st.Counts = s.rules.census()
+		children = children[:min(s.rules.ailing, shown)]
+	}
+	st.Children = make([]Status, len(children))
+	below := make([]beneath, len(children))
+	for i, c := range children {
+		st.Children[i] = c.status()
+		below[i].service = c.keeper.service
+		if r := c.keeper.present(); r != nil {
+			below[i].inside = r.adopted()
 		}
 	}
-	return st, inside
+	return st, below
 }
 
-func (c *record) status() Status {
-	return Status{
-		Name: c.name, Path: c.path, State: c.state, Run: c.run, Restarts: c.restarts,
-		Since: c.since, Next: c.next, Err: c.err, Policy: c.policy,
+// statusBelow adds to the status of a child what it keeps.
+func statusBelow(st *Status, b branch) {
+	if s := b.tenure().Load(); s != nil && s.path == st.Path {
+		own := s.status()
+		st.Counts, st.Children = own.Counts, own.Children
+	} else if g, ok := b.(*Group); ok && g != nil {
+		st.Children = g.idleStatus(st.Path).Children
 	}
-}
-
-// childStatus is the children of a group that is a child itself.
-func (g *Group) childStatus(path string) []Status {
-	if s := g.last.Load(); s != nil && s.path == path {
-		return s.status().Children
-	}
-	return g.idleStatus(path).Children
 }
 
 // idleStatus is the status of a tree that has not been served.

@@ -1,10 +1,14 @@
 package supervise
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // start begins the group's ascent.
 func (r *rules) start(now time.Time) {
 	r.unseen = len(r.children)
+	r.counts[Idle] = len(r.children)
 	r.settle(now)
 }
 
@@ -21,16 +25,19 @@ func (r *rules) overspent(now time.Time) {
 	}
 	r.spent = true
 	r.tellAll(now)
-	r.todo = append(r.todo, action{do: cutShort})
+	r.do(cutShort, nil)
 	r.settle(now)
 }
 
 // settle does what has become possible: the next step up, or down.
 func (r *rules) settle(now time.Time) {
+	if !r.falling && r.felled != nil {
+		r.regroup(now)
+	}
 	if !r.falling {
 		r.rise(now)
 	}
-	if !r.falling && r.done == len(r.children) {
+	if !r.falling && !r.loose && r.counts[Done] == len(r.children) {
 		r.fall(ErrDone, now)
 	}
 	if r.falling {
@@ -38,23 +45,100 @@ func (r *rules) settle(now time.Time) {
 	}
 }
 
+// --- up -------------------------------------------------------------------------------------------
+
 // rise lets children start, each when the one before it holds it back no longer.
 func (r *rules) rise(now time.Time) {
-	for r.up < len(r.children) && (r.concurrent || r.up == 0 || r.children[r.up-1].passed) {
-		k := r.up
+	for r.mayRise() {
+		c := r.children[r.up]
 		r.up++
-		switch c := &r.children[k]; {
+		switch {
 		case c.held && c.state == Idle:
-			r.enter(k, Stopped, now, nil)
+			r.enter(c, Stopped, now, nil)
+		case c.held:
+			r.pass(c)
 		case c.state == Idle:
-			r.begin(k, now)
+			r.begin(c, now)
+		case c.state == Backoff, c.returns && c.atRest():
+			c.passed = false
+			c.restarts++
+			r.begin(c, now)
 		}
 	}
 	if !r.ready && r.unseen == 0 {
 		r.ready = true
-		r.todo = append(r.todo, action{do: sayReady})
+		r.do(sayReady, nil)
 	}
 }
+
+// mayRise tells whether it is the next child's turn.
+func (r *rules) mayRise() bool {
+	if r.loose || r.felled != nil || r.up == len(r.children) {
+		return false
+	}
+	return r.concurrent || r.up == 0 || r.children[r.up-1].passed
+}
+
+// awaitsTurn tells whether a child will be started when those before it are up.
+func (r *rules) awaitsTurn(c *record) bool { return !r.loose && c.at >= r.up }
+
+// --- down, and up again ---------------------------------------------------------------------------
+
+// fell makes the siblings that share a child's fate stop, to start again with it. It is the descent
+// of fall, down to the first of them, and the ascent of rise from there.
+func (r *rules) fell(c *record) {
+	switch r.strategy {
+	case OneForAll:
+		r.up = 0
+	case RestForOne:
+		r.up = min(r.up, c.at)
+	default:
+		return
+	}
+	r.down = len(r.children) - 1
+	if r.felled == nil {
+		err := c.err()
+		if err == nil {
+			err = errEnded
+		}
+		r.felled = &ChildError{c.path, err}
+	}
+}
+
+// regroup tells the children from up on to stop, each when the one after it is down. It is over
+// when all are, and every delay among them too.
+func (r *rules) regroup(now time.Time) {
+	for ; r.down >= r.up; r.down-- {
+		c := r.children[r.down]
+		r.fellOne(c, now)
+		if c.state == Stopping {
+			return
+		}
+	}
+	for _, c := range r.children[r.up:] {
+		if c.state == Backoff && !c.due {
+			return
+		}
+	}
+	r.felled = nil
+}
+
+// fellOne stops a child to start it again, if it is one that starts again.
+func (r *rules) fellOne(c *record, now time.Time) {
+	switch c.state {
+	case Starting, Running:
+		c.returns = c.returns || c.policy.Restart != Never
+		r.tell(c, r.felled, rest, now)
+	case Stopping:
+		if c.then == again {
+			c.returns, c.then = true, rest
+		}
+	case Done:
+		c.returns = c.returns || !c.final
+	}
+}
+
+// --- down -----------------------------------------------------------------------------------------
 
 // fall begins the descent; a reason that comes later is added to the first.
 func (r *rules) fall(reason error, now time.Time) {
@@ -64,15 +148,15 @@ func (r *rules) fall(reason error, now time.Time) {
 	if r.falling {
 		return
 	}
-	r.falling = true
+	r.falling, r.felled = true, nil
 	r.down = len(r.children) - 1
-	for k := range r.children {
-		r.children[k].then = rest
+	for _, c := range r.children {
+		c.then = rest
 	}
-	r.todo = append(r.todo, action{do: beginStop})
-	for k := range r.children {
-		if r.children[k].state == Backoff { // or its next run could begin in the middle of the descent
-			r.tell(k, ErrStop, rest, now)
+	r.do(beginStop, nil)
+	for _, c := range r.order() {
+		if c.state == Backoff { // or its next run could begin in the middle of the descent
+			r.tell(c, ErrStop, rest, now)
 		}
 	}
 	if r.concurrent {
@@ -83,22 +167,27 @@ func (r *rules) fall(reason error, now time.Time) {
 // sink tells children to stop, each when the one after it is at rest.
 func (r *rules) sink(now time.Time) {
 	for ; r.down >= 0 && !r.concurrent && !r.spent; r.down-- {
-		r.tell(r.down, ErrStop, rest, now)
-		if r.children[r.down].state == Stopping {
+		c := r.children[r.down]
+		r.tell(c, ErrStop, rest, now)
+		if c.state == Stopping {
 			return
 		}
 	}
-	if r.active == 0 && !r.finished {
+	if r.active() == 0 && !r.finished {
 		r.finished = true
-		r.todo = append(r.todo, action{do: finish})
+		r.do(finish, nil)
 	}
 }
 
 func (r *rules) tellAll(now time.Time) {
-	for k := len(r.children) - 1; k >= 0; k-- {
-		r.tell(k, ErrStop, rest, now)
+	order := r.order()
+	r.todo = slices.Grow(r.todo, 2*len(order))
+	for _, c := range order {
+		r.tell(c, ErrStop, rest, now)
 	}
 }
+
+// --- the end --------------------------------------------------------------------------------------
 
 // fault notes what did not stop cleanly. A group's own list replaces the group.
 func (r *rules) fault(path string, err error) {
