@@ -14,6 +14,9 @@ import (
 // it may be served again after it has returned, but not twice at a time.
 //
 // When its ctx is done no further run begins, and Serve returns when the one under way has.
+//
+// It calls supervise.Beat before and after each Do. So a Policy.Heartbeat that is longer than both the
+// pauses of the schedule and the longest Do finds a Do that hangs.
 type Job struct {
 	// Schedule says when. Required. It begins anew with each run of the service: after a failure,
 	// Every counts from the restart.
@@ -53,9 +56,11 @@ func (j *Job) Serve(ctx context.Context) error {
 		if !waitUntil(ctx, next) {
 			return nil
 		}
+		supervise.Beat(ctx)
 		if err := j.Do(ctx); err != nil {
 			return err
 		}
+		supervise.Beat(ctx)
 	}
 }
 

@@ -106,6 +106,32 @@ func TestPanicOfAJobIsAFailedRunAndTheScheduleBeginsAnew(t *testing.T) {
 	})
 }
 
+func TestHeartbeatFindsADoThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClock()
+		tr := serve(t, supervise.Child{
+			Name:   "job",
+			Policy: supervise.Policy{MinBackoff: -1, Heartbeat: 3 * time.Second},
+			Service: &services.Job{Schedule: services.Every(2 * time.Second), Do: func(ctx context.Context) error {
+				c.note()
+				if len(c.runs) == 3 {
+					<-ctx.Done()
+				}
+				return nil
+			}},
+		})
+		time.Sleep(12 * time.Second)
+		got := tr.child()
+		tr.stop()
+		if diff := cmp.Diff([]float64{2, 4, 6, 11}, c.runs); diff != "" {
+			t.Errorf("runs at (-want +got):\n%s", diff)
+		}
+		if got.Run != 2 || !errors.Is(got.Err, supervise.ErrHung) {
+			t.Errorf("child: got run %d (%v), want run 2 (hung)", got.Run, got.Err)
+		}
+	})
+}
+
 func TestRunUnderWayIsFinishedWithinStopContextAndNoOtherBegins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClock()
