@@ -148,6 +148,25 @@ func TestPoliciesAreLaidOverTheTreesOwnKeyByKey(t *testing.T) {
 	}
 }
 
+func TestPoliciesOfAPoolAndOfItsMembers(t *testing.T) {
+	cfg, err := config.Parse([]string{"--policy=heartbeat=1m", "--policy=conns:limit=5/1m", "--policy=conns/*:restart=never"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := &supervise.Pool{}
+	tree := &supervise.Group{Name: "tend", Children: []supervise.Child{{Name: "conns", Service: pool}}}
+	if err := cfg.Policies.Apply(tree); err != nil {
+		t.Fatal(err)
+	}
+	want := []supervise.Policy{
+		{MaxRestarts: 5, Window: time.Minute}, // a pool itself has no heartbeat
+		{Restart: supervise.Never, Heartbeat: time.Minute},
+	}
+	if diff := cmp.Diff(want, []supervise.Policy{tree.Children[0].Policy, pool.Policy}); diff != "" {
+		t.Errorf("policies (-want +got):\n%s", diff)
+	}
+}
+
 func TestUnknownPathIsAUsageErrorThatSaysWhatThereIs(t *testing.T) {
 	cases := []struct{ path, want string }{
 		{"helo", `--policy "helo:restart=never": no service "helo"; did you mean hello? there are hello, jobs, jobs/sweep:1`},

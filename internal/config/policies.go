@@ -61,50 +61,84 @@ func (p *Policies) String() string {
 // Type is how the help text calls a value.
 func (p *Policies) Type() string { return "[PATH:]key=value,..." }
 
-// Apply lays the settings over the policies of the tree's children, at every depth: first those for
-// every service, then those for its path, each in the order of the command line, and each only the
-// keys it names. A path that the tree doesn't have, and a policy that is not a legal one, is an
-// error like those of Parse.
+// Apply lays the settings over the policies of the tree's children, at every depth, and of the members
+// of its pools, whose path is the pool's with "/*": first those for every service, then those for its
+// path, each in the order of the command line, and each only the keys it names. A heartbeat for every
+// service passes over groups and pools, which have none. A path that the tree doesn't have, and a policy
+// that is not a legal one, is an error like those of Parse.
 func (p *Policies) Apply(tree *supervise.Group) error {
-	policies := map[string]*supervise.Policy{}
-	collect(policies, tree.Name, tree.Children)
-	byPath := make(map[string][]setting, len(policies))
+	targets := targets{}
+	targets.collect(tree.Name, tree.Children)
+	byPath := make(map[string][]setting, len(targets))
 	var forAll []setting
 	for _, s := range p.settings {
 		path := tree.Name + "/" + strings.TrimPrefix(s.path, tree.Name+"/")
 		switch {
 		case s.path == "":
 			forAll = append(forAll, s)
-		case policies[path] == nil:
-			return usageError(fmt.Errorf("--policy %q: %w", s, unknownPath(s.path, tree.Name, policies)))
+		case targets[path].policy == nil:
+			return usageError(fmt.Errorf("--policy %q: %w", s, targets.unknown(s.path, tree.Name)))
 		default:
 			byPath[path] = append(byPath[path], s)
 		}
 	}
-	for _, path := range slices.Sorted(maps.Keys(policies)) {
-		for _, s := range slices.Concat(forAll, byPath[path]) {
-			if err := policies[path].UnmarshalText([]byte(s.text)); err != nil {
-				return usageError(fmt.Errorf("--policy %q for %s: %w", s, path, err))
-			}
+	for _, path := range slices.Sorted(maps.Keys(targets)) {
+		if err := targets[path].lay(path, forAll, byPath[path]); err != nil {
+			return usageError(err)
 		}
 	}
 	return nil
 }
 
-func collect(policies map[string]*supervise.Policy, path string, children []supervise.Child) {
+// target is a policy that settings can be laid over.
+type target struct {
+	policy *supervise.Policy
+	branch bool // of a group or a pool itself
+}
+
+func (t target) lay(path string, forAll, own []setting) error {
+	before := t.policy.Heartbeat
+	if err := t.set(path, forAll); err != nil {
+		return err
+	}
+	if t.branch {
+		t.policy.Heartbeat = before
+	}
+	return t.set(path, own)
+}
+
+func (t target) set(path string, settings []setting) error {
+	for _, s := range settings {
+		if err := t.policy.UnmarshalText([]byte(s.text)); err != nil {
+			return fmt.Errorf("--policy %q for %s: %w", s, path, err)
+		}
+	}
+	return nil
+}
+
+// targets are the policies of a tree, by path.
+type targets map[string]target
+
+func (t targets) collect(path string, children []supervise.Child) {
 	for i := range children {
 		child := &children[i]
 		at := path + "/" + child.Name
-		policies[at] = &child.Policy
-		if group, ok := child.Service.(*supervise.Group); ok {
-			collect(policies, at, group.Children)
+		switch service := child.Service.(type) {
+		case *supervise.Group:
+			t[at] = target{&child.Policy, true}
+			t.collect(at, service.Children)
+		case *supervise.Pool:
+			t[at] = target{&child.Policy, true}
+			t[at+"/*"] = target{&service.Policy, false}
+		default:
+			t[at] = target{&child.Policy, false}
 		}
 	}
 }
 
-// unknownPath says what there is instead.
-func unknownPath(path, root string, policies map[string]*supervise.Policy) error {
-	known := slices.Sorted(maps.Keys(policies))
+// unknown says what there is instead.
+func (t targets) unknown(path, root string) error {
+	known := slices.Sorted(maps.Keys(t))
 	for i := range known {
 		known[i] = strings.TrimPrefix(known[i], root+"/")
 	}
