@@ -107,7 +107,7 @@ type Set struct {
 }
 
 // Wrap makes every service of the tree one that can be drilled, those of groups below included; a
-// group itself stays as it is. Call it once, before the tree is served.
+// group itself, and a pool, stays as it is. Call it once, before the tree is served.
 func (s *Set) Wrap(tree *supervise.Group) {
 	s.root = tree.Name
 	s.services = map[string]*service{}
@@ -118,8 +118,11 @@ func (s *Set) wrap(path string, children []supervise.Child) {
 	for i := range children {
 		child := &children[i]
 		at := path + "/" + child.Name
-		if group, ok := child.Service.(*supervise.Group); ok {
-			s.wrap(at, group.Children)
+		switch service := child.Service.(type) {
+		case *supervise.Group:
+			s.wrap(at, service.Children)
+			continue
+		case *supervise.Pool: // inside a wrapper it would be none
 			continue
 		}
 		if _, ok := child.Service.(interface{ NotifiesReady() }); ok {
