@@ -4,7 +4,7 @@ import "time"
 
 // remembered is how many restarts are kept of a child whose policy has no limit, or a lower one: a
 // limit that is set later counts them.
-const remembered = 1024
+const remembered = 256
 
 // history is the times of the latest restarts, a ring that grows as it must.
 type history struct {
@@ -13,12 +13,9 @@ type history struct {
 	count int
 }
 
-// add notes a restart. Room is made by letting go of what is older than the window, then by
-// growing, and beyond that the oldest goes.
+// add notes a restart. When there are as many as may ever count, the oldest goes. One that is older
+// than the window stays: the window may become longer.
 func (h *history) add(now time.Time, p *Policy) {
-	for h.count == len(h.times) && h.count > 0 && now.Sub(h.times[h.first]) >= p.Window {
-		h.drop()
-	}
 	if most := max(p.MaxRestarts, remembered); h.count == len(h.times) && h.count < most {
 		h.grow(most)
 	} else if h.count == len(h.times) {

@@ -264,6 +264,7 @@ func (k *keeper) start() waiter {
 func (k *keeper) stop() waiter {
 	wait := k.oldRun()
 	k.group.rules.hold(&k.record, time.Now())
+	k.changed() // for whoever waits for a Start
 	return wait
 }
 

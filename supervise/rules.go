@@ -182,6 +182,7 @@ func (r *rules) hold(c *record, now time.Time) {
 func (r *rules) release(c *record, now time.Time) {
 	c.held = false
 	switch {
+	case c.state == Idle:
 	case r.awaitsTurn(c):
 		c.returns = true
 		c.calm()
@@ -296,7 +297,9 @@ func (r *rules) endedUnasked(c *record, o outcome, now time.Time) {
 		r.fault(c.path, o.err)
 	case o.kind == finished, c.policy.Restart != Always:
 		r.enter(c, Done, now, o.err)
-		r.fault(c.path, o.err)
+		if !clean(o.err, nil) { // ErrDone with more than that to say
+			r.fault(c.path, o.err)
+		}
 	default:
 		r.enter(c, Stopped, now, nil)
 	}

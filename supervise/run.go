@@ -172,12 +172,12 @@ func clean(err, cause error) (ok bool) {
 			ok = false
 		}
 	}()
-	switch err.(type) { //nolint:errorlint // each layer is looked at
-	case *PanicError, *StopError, *LimitError, *StuckError:
-		return false // whatever is inside
-	}
-	if err == ErrDone || err == context.Canceled || err == cause { //nolint:errorlint // each layer is looked at
+	if err == nil || err == ErrDone || err == context.Canceled || err == cause { //nolint:errorlint // each layer is looked at
 		return true
+	}
+	switch err.(type) { //nolint:errorlint // each layer is looked at
+	case *PanicError, *StopError, *LimitError, *StuckError, *ChildError:
+		return false // whatever is inside
 	}
 	switch e := err.(type) { //nolint:errorlint // each layer is looked at
 	case interface{ Unwrap() []error }:
@@ -255,11 +255,10 @@ func classify(err error) (o outcome) {
 		abandoned: errors.Is(err, ErrStuck),
 		final:     errors.Is(err, errServedTwice),
 	}
-	var panicked *PanicError // never a proper end, whatever its value
 	switch {
 	case errors.Is(err, suture.ErrTerminateSupervisorTree):
 		o.kind = fatal
-	case errors.Is(err, ErrDone) && !errors.As(err, &panicked):
+	case isDone(err):
 		o.kind = finished
 		if err == ErrDone { //nolint:errorlint // with nothing to add there is nothing to show
 			o.err = nil
@@ -268,6 +267,27 @@ func classify(err error) (o outcome) {
 		o.kind = failed
 	}
 	return o
+}
+
+// isDone is errors.Is(err, ErrDone), but for what is in a panic, which is no proper end whatever its
+// value, or in what did not stop cleanly.
+func isDone(err error) bool {
+	if err == ErrDone { //nolint:errorlint // each layer is looked at
+		return true
+	}
+	if e, ok := err.(interface{ Is(target error) bool }); ok && e.Is(ErrDone) {
+		return true
+	}
+	switch e := err.(type) { //nolint:errorlint // each layer is looked at
+	case *PanicError, *StopError:
+		return false
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(e.Unwrap(), isDone)
+	case interface{ Unwrap() error }:
+		return isDone(e.Unwrap())
+	default:
+		return false
+	}
 }
 
 // stuck is the error of a run that does not return: what failed in it so far, and that.

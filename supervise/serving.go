@@ -247,6 +247,7 @@ func (s *serving) carryOut() {
 		case beginStop:
 			s.enter(Stopping, time.Now(), nil)
 			s.beginBudget()
+			s.answerAll()
 		case cutShort:
 			s.cutShort()
 		case finish:
@@ -255,6 +256,13 @@ func (s *serving) carryOut() {
 		*a = action{} // let go of its error
 	}
 	s.rules.todo = s.rules.todo[:0]
+}
+
+// answerAll lets those go who wait for something that will not come any more.
+func (s *serving) answerAll() {
+	for _, c := range s.rules.children {
+		c.keeper.changed()
+	}
 }
 
 // report tells of a state that a child has entered.

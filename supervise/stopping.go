@@ -93,6 +93,9 @@ func (s *serving) overdue(b *bound) { reportOverdue(s.within(b)...) }
 func (s *serving) within(b *bound) (runs []*run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if b != nil && s.rules.spent {
+		return nil // all have the same grace
+	}
 	for _, c := range s.rules.children {
 		r := c.keeper.present()
 		if r != nil && c.state == Stopping && !c.patient && (b == nil || r.bound == b) {
