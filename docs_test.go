@@ -4,15 +4,18 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"tend.example/tend/supervise"
 )
 
 // TestGoInTheDocsIsCompiled holds every Go block of the docs against the examples and the tests: it
 // has to stand there word for word, where it is compiled and run.
 func TestGoInTheDocsIsCompiled(t *testing.T) {
 	compiled := compiledCode(t)
-	for _, page := range []string{"README.md", "docs/embedding.md"} {
+	for _, page := range []string{"README.md", "docs/embedding.md", "docs/policies.md"} {
 		blocks := goBlocks(t, page)
 		if len(blocks) == 0 {
 			t.Errorf("%s: no Go block found", page)
@@ -28,31 +31,30 @@ func TestGoInTheDocsIsCompiled(t *testing.T) {
 // compiledCode is all that is compiled for readers' sake, without indentation.
 func compiledCode(t *testing.T) string {
 	t.Helper()
+	return codeIn(t, "examples", "*.go") + codeIn(t, "supervise", "example*_test.go")
+}
+
+func codeIn(t *testing.T, root, pattern string) string {
+	t.Helper()
 	var all strings.Builder
-	for _, root := range []string{"examples", "supervise"} {
-		err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
-			if err != nil || !strings.HasSuffix(path, ".go") || root == "supervise" && !strings.HasSuffix(path, "example_test.go") {
-				return err
-			}
-			text, err := os.ReadFile(path)
-			all.WriteString(flush(string(text)))
+	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		if ok, _ := filepath.Match(pattern, filepath.Base(path)); err != nil || !ok {
 			return err
-		})
-		if err != nil {
-			t.Fatal(err)
 		}
+		text, err := os.ReadFile(path)
+		all.WriteString(flush(string(text)))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return all.String()
 }
 
 func goBlocks(t *testing.T, page string) []string {
 	t.Helper()
-	text, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var blocks []string
-	for _, part := range strings.Split(string(text), "```go\n")[1:] {
+	for _, part := range strings.Split(read(t, page), "```go\n")[1:] {
 		block, _, _ := strings.Cut(part, "```")
 		blocks = append(blocks, flush(block))
 	}
@@ -66,4 +68,89 @@ func flush(text string) string {
 		lines[i] = strings.TrimLeft(lines[i], "\t ")
 	}
 	return strings.Join(lines, "\n")
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// policyKeys are the keys of a policy's text form, as ParsePolicy itself lists them.
+func policyKeys(t *testing.T) []string {
+	t.Helper()
+	_, err := supervise.ParsePolicy("none-of-them=1")
+	_, list, found := strings.Cut(err.Error(), "keys: ")
+	if !found {
+		t.Fatalf("no list of keys in the error: %v", err)
+	}
+	return strings.Split(list, ", ")
+}
+
+func TestEveryPolicyKeyHasItsRow(t *testing.T) {
+	for _, page := range []string{"README.md", "docs/policies.md"} {
+		text := read(t, page)
+		for _, key := range policyKeys(t) {
+			if n := strings.Count(text, "\n| `"+key+"` |"); n != 1 {
+				t.Errorf("%s: %d rows for the key %s, want 1", page, n, key)
+			}
+		}
+	}
+}
+
+// TestPoliciesInTheDocsAreLegal parses what the docs show of policies: whatever is set as code and
+// begins with a key, and what --policy is given.
+func TestPoliciesInTheDocsAreLegal(t *testing.T) {
+	setting := regexp.MustCompile("`((?:" + strings.Join(policyKeys(t), "|") + ")=[^`]*)`|--policy '(?:[^':]*:)?([^':]*)'")
+	found := 0
+	for _, page := range []string{"README.md", "docs/embedding.md", "docs/policies.md"} {
+		for _, match := range setting.FindAllStringSubmatch(read(t, page), -1) {
+			found++
+			if _, err := supervise.ParsePolicy(match[1] + match[2]); err != nil {
+				t.Errorf("%s: %v", page, err)
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("found only %d policies", found)
+	}
+}
+
+// TestGuideNamesItsExamples wants an example at the end of every section of supervise's package doc,
+// and that each of them exists.
+func TestGuideNamesItsExamples(t *testing.T) {
+	examples := codeIn(t, "supervise", "*_test.go")
+	sections := strings.Split(read(t, "supervise/doc.go"), "\n// # ")[1:]
+	for _, section := range sections {
+		title, _, _ := strings.Cut(section, "\n")
+		_, names, found := strings.Cut(section, "\n// Example")
+		if !found {
+			t.Errorf("section %q names no example", title)
+			continue
+		}
+		names, _, _ = strings.Cut(names, "\n")
+		_, names, _ = strings.Cut(names, ": ")
+		for _, name := range strings.Split(names, ", ") {
+			if f := exampleFunc(name); !strings.Contains(examples, "func "+f+"()") {
+				t.Errorf("section %q names %s, but there is no %s", title, name, f)
+			}
+		}
+	}
+}
+
+// exampleFunc is the function that a page calls "[Func] (Suture)" or "Package (Unit)".
+func exampleFunc(name string) string {
+	symbol, suffix, _ := strings.Cut(name, " ")
+	symbol = strings.Trim(symbol, "[]")
+	if symbol == "Package" {
+		symbol = ""
+	}
+	f := "Example" + strings.ReplaceAll(symbol, ".", "_")
+	if suffix = strings.Trim(suffix, "()"); suffix != "" {
+		f += "_" + strings.ToLower(suffix[:1]) + suffix[1:]
+	}
+	return f
 }

@@ -1,0 +1,69 @@
+package supervise_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"tend.example/tend/supervise"
+)
+
+// Worker is how a service is written.
+type Worker struct{ Addr string }
+
+func (w *Worker) Serve(ctx context.Context) error {
+	conn, err := dial(ctx, w.Addr)
+	if err != nil {
+		return fmt.Errorf("connect to the queue: %w", err) // a failed run: the policy decides
+	}
+	defer conn.Close()
+	supervise.Ready(ctx) // with WaitReady, or a method NotifiesReady(), the next sibling waits for this
+
+	supervise.Go(ctx, conn.keepAlive) // its error or panic fails this run, and it is waited for
+
+	for {
+		m, err := conn.next(ctx)
+		if ctx.Err() != nil {
+			return nil // told to stop
+		}
+		if err != nil {
+			return fmt.Errorf("read from the queue: %w", err)
+		}
+		w.handle(m)
+	}
+}
+
+func (w *Worker) handle(m string) { fmt.Println("handled", m) }
+
+// connection has three messages, and then breaks.
+type connection struct{ left int }
+
+func dial(context.Context, string) (*connection, error) { return &connection{left: 3}, nil }
+
+func (c *connection) keepAlive(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+func (c *connection) next(context.Context) (string, error) {
+	if c.left == 0 {
+		return "", io.ErrUnexpectedEOF
+	}
+	c.left--
+	return "message", nil
+}
+
+func (c *connection) Close() error { return nil }
+
+// A service from beginning to end: what it returns, and when.
+func ExampleService() {
+	g := &supervise.Group{Name: "shop", Children: []supervise.Child{
+		{Name: "worker", Service: &Worker{Addr: "queue:5672"}, Policy: supervise.Policy{MaxRestarts: -1}},
+	}}
+	fmt.Println(g.Serve(context.Background()))
+	// Output:
+	// handled message
+	// handled message
+	// handled message
+	// shop/worker: gave up after 0 restarts within 1m0s: read from the queue: unexpected EOF
+}
