@@ -101,13 +101,15 @@ func (c *checker) pool(p *Pool, path string) {
 
 var errNeverDone = errors.New("needs Policy.Restart OnFailure or Never: with Always it is never done")
 
+var errNoHeartbeat = errors.New("a group or a pool has none; watch its children")
+
 // fits refuses a policy that has no meaning, or none for this service.
 func (p Policy) fits(s Service) error {
 	if err := p.check(); err != nil {
 		return err
 	}
 	if p.Heartbeat > 0 && isBranch(s) {
-		return errors.New("Heartbeat: a group or a pool has none; watch its children")
+		return fmt.Errorf("%s: %w", "Heartbeat", errNoHeartbeat)
 	}
 	return nil
 }

@@ -135,14 +135,14 @@ func (c *modelCase) compareCounts(g *modelGroup, got supervise.Status) (shown []
 // compareCalls compares the answers that have come.
 func (c *modelCase) compareCalls() {
 	for i, call := range c.model.calls {
-		real := c.world.calls[i]
+		actual := c.world.calls[i]
 		if call.dropped {
 			continue
 		}
 		select {
-		case <-real.done:
-			if !slices.Contains(call.answers, real.answer) {
-				c.differ("%s: got %q, want one of %q", call.what, real.answer, call.answers)
+		case <-actual.done:
+			if !slices.Contains(call.answers, actual.answer) {
+				c.differ("%s: got %q, want one of %q", call.what, actual.answer, call.answers)
 			}
 			call.dropped = true
 		default:

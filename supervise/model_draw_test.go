@@ -34,9 +34,9 @@ func (d *modelDraw) unlike(t time.Duration) time.Duration {
 }
 
 const (
-	oneMs  = time.Millisecond
-	oneSec = time.Second
-	oneMin = time.Minute
+	milli  = time.Millisecond
+	second = time.Second
+	minute = time.Minute
 )
 
 // tree draws a root.
@@ -49,7 +49,7 @@ func (d *modelDraw) group(name string, levels int) *modelSpec {
 	s := &modelSpec{
 		name: name, kind: kindGroup,
 		strategy:    modelPick(d, "strategy", supervise.OneForOne, supervise.OneForAll, supervise.RestForOne, supervise.RestForOne),
-		stopTimeout: d.unlike(modelPick(d, "group stop", 0, 0, 0, 2*oneSec, 8*oneSec)),
+		stopTimeout: d.unlike(modelPick(d, "group stop", 0, 0, 0, 2*second, 8*second)),
 	}
 	if s.strategy == supervise.OneForOne {
 		s.concurrent = d.chance("concurrent", 3)
@@ -95,10 +95,10 @@ func (d *modelDraw) leaf(name string) *modelSpec {
 
 func (d *modelDraw) plan() modelPlan {
 	p := modelPlan{
-		ready:  d.unlike(modelPick(d, "ready", 1, 1, 200*oneMs, 5*oneSec, 40*oneSec, modelNever)),
-		life:   d.unlike(modelPick(d, "life", modelNever, modelNever, modelNever, 1, 300*oneMs, 11*oneSec)),
+		ready:  d.unlike(modelPick(d, "ready", 1, 1, 200*milli, 5*second, 40*second, modelNever)),
+		life:   d.unlike(modelPick(d, "life", modelNever, modelNever, modelNever, 1, 300*milli, 11*second)),
 		ending: d.ending(),
-		stop:   d.unlike(modelPick(d, "stop", 1, 1, 100*oneMs, 3*oneSec, 10020*oneMs, 20*oneSec, modelForever)),
+		stop:   d.unlike(modelPick(d, "stop", 1, 1, 100*milli, 3*second, 10020*milli, 20*second, modelForever)),
 		answer: d.answer(),
 	}
 	if d.chance("last", 10) {
@@ -131,19 +131,19 @@ func (d *modelDraw) policy(kind modelKind, significant bool) supervise.Policy {
 	if p.Restart = modelPick(d, "restart", supervise.Always, supervise.Always, supervise.OnFailure, supervise.Never); significant && p.Restart == supervise.Always {
 		p.Restart = supervise.OnFailure
 	}
-	p.MinBackoff = d.unlike(modelPick(d, "min backoff", 0, 0, -1, oneSec, oneMin))
-	p.MaxBackoff = d.unlike(modelPick(d, "max backoff", 0, 0, 4*oneSec, 5*oneMin))
+	p.MinBackoff = d.unlike(modelPick(d, "min backoff", 0, 0, -1, second, minute))
+	p.MaxBackoff = d.unlike(modelPick(d, "max backoff", 0, 0, 4*second, 5*minute))
 	if p.MaxBackoff > 0 && p.MinBackoff > p.MaxBackoff {
 		p.MaxBackoff = 0
 	}
-	p.ResetAfter = d.unlike(modelPick(d, "reset after", 0, 0, oneSec, oneMin))
+	p.ResetAfter = d.unlike(modelPick(d, "reset after", 0, 0, second, minute))
 	p.MaxRestarts = modelPick(d, "max restarts", 0, 0, 3, 2, 1, -1)
-	p.Window = d.unlike(modelPick(d, "window", 0, 10*oneSec, 60*oneMin))
+	p.Window = d.unlike(modelPick(d, "window", 0, 10*second, 60*minute))
 	p.FailStart = d.chance("fail start", 6)
-	p.StartTimeout = d.unlike(modelPick(d, "start timeout", 0, 0, -1, oneSec, 10*oneSec))
-	p.StopTimeout = d.unlike(modelPick(d, "stop timeout", 0, 0, -1, oneSec, 5*oneSec))
+	p.StartTimeout = d.unlike(modelPick(d, "start timeout", 0, 0, -1, second, 10*second))
+	p.StopTimeout = d.unlike(modelPick(d, "stop timeout", 0, 0, -1, second, 5*second))
 	if kind == kindLeaf {
-		p.Heartbeat = d.unlike(modelPick(d, "heartbeat", 0, 0, 0, 0, oneMin, 10*oneMin))
+		p.Heartbeat = d.unlike(modelPick(d, "heartbeat", 0, 0, 0, 0, minute, 10*minute))
 	}
 	return p
 }
@@ -166,7 +166,7 @@ func (d *modelDraw) step() modelStep {
 	s.pick = rapid.IntRange(0, 11).Draw(d.T, "pick")
 	switch s.do {
 	case doWait:
-		s.wait = d.unlike(modelPick(d, "wait", 1, oneMs, 50*oneMs, 300*oneMs, 2*oneSec, 15*oneSec, 2*oneMin, 90*oneMin))
+		s.wait = d.unlike(modelPick(d, "wait", 1, milli, 50*milli, 300*milli, 2*second, 15*second, 2*minute, 90*minute))
 	case doEnd:
 		s.ending = d.ending()
 	case doSetPolicy:
@@ -176,7 +176,7 @@ func (d *modelDraw) step() modelStep {
 		}
 	case doAdd:
 		s.member = d.leaf(fmt.Sprintf("m%d", rapid.IntRange(0, 4).Draw(d.T, "member")))
-		s.member.beat = 20*oneSec + modelSkew("member beat", d.count)
+		s.member.beat = 20*second + modelSkew("member beat", d.count)
 	}
 	return s
 }

@@ -130,7 +130,7 @@ func (m *modelTree) due() *modelDue {
 	first := slices.MinFunc(all, func(a, b *modelDue) int { return int(a.at - b.at) })
 	first.at = max(first.at, m.now)
 	for _, other := range all {
-		if other != first && other.at <= first.at && !(other.loose && first.loose) {
+		if other != first && other.at <= first.at && (!other.loose || !first.loose) {
 			m.open = true
 		}
 	}

@@ -329,7 +329,7 @@ func describeJoinedErrs(errs []error) string {
 // describeErrParts is describe of each of several joined errors.
 func describeErrParts(err error) []string {
 	text := describeErr(err)
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // each layer is looked at
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok || !strings.HasPrefix(text, "[") {
 		return []string{text}
 	}

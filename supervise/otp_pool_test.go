@@ -136,6 +136,15 @@ type mass struct {
 	_ [1 << 16]byte
 }
 
+// addMass keeps no reference to the member.
+func addMass(p *supervise.Pool, run supervise.Func) weak.Pointer[mass] {
+	m := &mass{Func: run}
+	for p.Add("m", m) != nil { // until the pool takes members
+		runtime.Gosched()
+	}
+	return weak.Make(m)
+}
+
 func TestOTP44MemberThatIsGoneIsCollectable(t *testing.T) {
 	for name, c := range map[string]struct {
 		run   supervise.Func
@@ -151,12 +160,7 @@ func TestOTP44MemberThatIsGoneIsCollectable(t *testing.T) {
 			g := &supervise.Group{Name: "tend", Children: []supervise.Child{{Name: "p", Service: p}}}
 			ended := make(chan error)
 			go func() { ended <- g.Serve(ctx) }()
-			m := &mass{Func: c.run}
-			gone := weak.Make(m)
-			for p.Add("m", m) != nil { // until the pool takes members
-				runtime.Gosched()
-			}
-			m = nil
+			gone := addMass(p, c.run)
 			if err := c.leave(p); err != nil {
 				t.Errorf("leave: %v", err)
 			}

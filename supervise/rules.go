@@ -317,11 +317,7 @@ func (r *rules) judge(c *record, o outcome, now time.Time) {
 		r.enter(c, Failed, now, o.err)
 		r.fall(&ChildError{c.path, Fatal(o.err)}, now)
 	case o.kind == finished, o.kind == succeeded && restart != Always:
-		c.final = o.kind == finished || restart == Never
-		r.enter(c, Done, now, o.err)
-		if c.significant {
-			r.fall(ErrDone, now)
-		}
+		r.finish(c, o, now)
 	case o.kind == failed && (restart == Never || o.final):
 		r.enter(c, Failed, now, o.err)
 		if c.significant {
@@ -331,6 +327,15 @@ func (r *rules) judge(c *record, o outcome, now time.Time) {
 		r.giveUp(c, o.err, now)
 	default:
 		r.retry(c, now)
+	}
+}
+
+// finish is the end of a child that has nothing more to do.
+func (r *rules) finish(c *record, o outcome, now time.Time) {
+	c.final = o.kind == finished || c.policy.Restart == Never
+	r.enter(c, Done, now, o.err)
+	if c.significant {
+		r.fall(ErrDone, now)
 	}
 }
 
