@@ -1,0 +1,102 @@
+// Command bench measures tend beside suture v4.0.6, the library it is built on, and prints a
+// Markdown table for docs/performance.md:
+//
+//	cd bench && go run .                     # everything, in under three minutes
+//	go run . -run 'restart|panic' -rounds 9
+//	go run . -short -check                   # exits with 1 when a bound is missed
+//
+// Each measure is taken of both in one run, in turns (tend, suture, tend, suture, ...), because a
+// shared machine is faster in one minute than in the next: only the ratio of two neighbours means
+// something. A bound holds when the median of the ratios keeps it.
+//
+// suture is one flat Supervisor with an EventHook that does nothing and FailureThreshold +Inf, so
+// that it restarts at once, as tend does with Policy{MinBackoff: -1}; all else is as it comes. The
+// services are the same values on both sides. GC settings are those of the environment, for both.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"time"
+)
+
+func main() {
+	ok, err := run(os.Args[1:], os.Stdout, os.Stderr)
+	switch {
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(2)
+	case !ok:
+		os.Exit(1)
+	}
+}
+
+// settings are how long and how large the samples are.
+type settings struct {
+	rounds int
+	warm   time.Duration // before a sample of a rate
+	sample time.Duration // of a rate
+	solo   int           // restarts in a sample of the latency of one child
+	bursts int           // in a sample of the latency in a burst
+	many   int           // children that fail together
+	crowd  int           // members of a pool
+	scale  []int         // children of a group
+}
+
+var (
+	full  = settings{5, 100 * time.Millisecond, 500 * time.Millisecond, 700, 20, 1000, 100_000, []int{1000, 10_000, 100_000}}
+	short = settings{3, 50 * time.Millisecond, 150 * time.Millisecond, 300, 10, 1000, 20_000, []int{1000, 10_000}}
+)
+
+// run is the program; ok says that no bound was missed, or that nobody asked.
+func run(args []string, out, log io.Writer) (ok bool, err error) {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	which := flags.String("run", "", "take only the measures whose name matches this `regexp`")
+	rounds := flags.Int("rounds", 0, "samples of each side; 0: 5, or 3 with -short")
+	quick := flags.Bool("short", false, "smaller and shorter samples, for a first look")
+	check := flags.Bool("check", false, "exit with 1 when a bound is missed")
+	alone := flags.String("alone", "", "for the program itself: take one sample in this process, print it as JSON")
+	if err := flags.Parse(args); err != nil {
+		return false, err
+	}
+	s := full
+	if *quick {
+		s = short
+	}
+	if *rounds > 0 {
+		s.rounds = *rounds
+	}
+	if *alone != "" {
+		return true, answerAlone(*alone, s, out)
+	}
+	wanted, err := regexp.Compile(*which)
+	if err != nil {
+		return false, err
+	}
+	missed := report(s, wanted, out, log)
+	return missed == 0 || !*check, nil
+}
+
+// report takes the measures and prints each as soon as it is known.
+func report(s settings, wanted *regexp.Regexp, out, log io.Writer) (missed int) {
+	printHead(out)
+	for _, m := range measures {
+		if !wanted.MatchString(m.name) {
+			continue
+		}
+		began := time.Now()
+		for _, e := range m.experiments(s) {
+			for _, r := range e.run(s.rounds) {
+				printRow(out, &r)
+				if !r.holds() {
+					missed++
+				}
+			}
+		}
+		fmt.Fprintf(log, "bench: %s took %.1f s\n", m.name, time.Since(began).Seconds())
+	}
+	return missed
+}
