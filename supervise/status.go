@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"encoding/json"
+	"runtime"
 	"time"
 )
 
@@ -73,6 +74,9 @@ type beneath struct {
 
 // snapshot is the group and its own children, and what is below each.
 func (s *serving) snapshot() (Status, []beneath) {
+	// A restart that had to wait for the lock is woken on this processor, where someone who asks
+	// in a loop would let it wait for a whole time slice.
+	defer runtime.Gosched()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st, children := s.self, s.rules.children
