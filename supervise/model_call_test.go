@@ -92,6 +92,9 @@ func (m *modelTree) find(path string) (*modelChild, string) {
 // start is Start: of a child at rest, or one that stops.
 func (c *modelChild) start() func() (string, bool) {
 	wanted := c.run
+	if c.expelled { // it is as good as gone
+		return modelAnswered(answerNoChild)
+	}
 	switch c.state {
 	case supervise.Running:
 		return modelAnswered(answerNil)
@@ -156,6 +159,9 @@ func (c *modelChild) stop() func() (string, bool) {
 
 // restart is Restart.
 func (c *modelChild) restart() func() (string, bool) {
+	if c.expelled {
+		return modelAnswered(answerNoChild)
+	}
 	wait := c.oldRun()
 	c.held = false
 	switch {
@@ -288,6 +294,16 @@ func (g *modelGroup) add(spec *modelSpec) string {
 	g.kids = append(g.kids, c)
 	g.do(c.begin)
 	return answerNil
+}
+
+// remove is Pool.Remove.
+func (m *modelTree) remove(pool, member string) {
+	if m.root.child(pool).sub.serving {
+		m.call("remove", member, (*modelChild).expel)
+		return
+	}
+	m.calls = append(m.calls, &modelCall{what: "remove " + member, look: modelAnswered(answerNotServing)})
+	m.answer()
 }
 
 // expel is what Pool.Remove does to a member.

@@ -276,6 +276,18 @@ func (c *modelChild) stuckAt() time.Duration {
 	}
 }
 
+// stuckWith is the group others of which are given up on at the same moment, in any order.
+func (c *modelChild) stuckWith() *modelGroup {
+	switch {
+	case !c.in.falling:
+		return nil
+	case c.in.spent:
+		return c.in.spender()
+	default:
+		return c.in
+	}
+}
+
 func (c *modelChild) stick() {
 	c.err = &modelErr{text: "stuck", stuck: true}
 	c.enter(supervise.Stuck, c.err)
@@ -446,7 +458,7 @@ func (c *modelChild) elapsed() {
 
 // allDue is everything that is due of it and below.
 func (c *modelChild) allDue(all []*modelDue) []*modelDue {
-	add := func(at time.Duration, loose bool, what string, do func()) {
+	add := func(at time.Duration, loose *modelGroup, what string, do func()) {
 		if at < modelEndless {
 			all = append(all, &modelDue{at, loose, c.path + " " + what, do})
 		}
@@ -454,14 +466,14 @@ func (c *modelChild) allDue(all []*modelDue) []*modelDue {
 	switch c.state {
 	case supervise.Backoff:
 		if !c.due {
-			add(c.next, false, "backoff", c.elapsed)
+			add(c.next, nil, "backoff", c.elapsed)
 		}
 	case supervise.Starting:
-		add(c.upBy, false, "late", c.late)
+		add(c.upBy, nil, "late", c.late)
 	case supervise.Running:
-		add(c.beatBy, false, "hung", c.hung)
+		add(c.beatBy, nil, "hung", c.hung)
 	case supervise.Stopping:
-		add(c.stuckAt(), c.in.falling, "stuck", c.stick)
+		add(c.stuckAt(), c.stuckWith(), "stuck", c.stick)
 	}
 	for _, r := range c.runs {
 		all = r.due(all)

@@ -161,7 +161,7 @@ func (d *modelDraw) step() modelStep {
 	s := modelStep{do: modelPick(d, "do",
 		doDue, doDue, doDue, doDue, doDue, doDue, doWait, doWait, doWait, doAlmost,
 		doEnd, doEnd, doEnd, doEnd, doEnd, doEnd, doEnd, doEnd,
-		doReady, doHush, doStart, doStart, doStop, doStop, doRestart, doRestart, doSetPolicy,
+		doReady, doHush, doStart, doStart, doStop, doStop, doRestart, doRestart, doSetPolicy, doSetPolicy,
 		doAdd, doAdd, doAdd, doAdd, doRemove, doCancel)}
 	s.pick = rapid.IntRange(0, 11).Draw(d.T, "pick")
 	switch s.do {

@@ -299,6 +299,15 @@ func (g *modelGroup) deadline() time.Duration {
 	return at
 }
 
+// spender is the group whose budget bounds this one's: what becomes of them at its end comes in any
+// order.
+func (g *modelGroup) spender() *modelGroup {
+	if g.as != nil && g.as.in.deadline() <= g.deadline() {
+		return g.as.in.spender()
+	}
+	return g
+}
+
 // overspend: order is given up, and whoever is still there after a while is stuck.
 func (g *modelGroup) overspend() {
 	g.spent, g.spentAt = true, g.now
@@ -308,10 +317,28 @@ func (g *modelGroup) overspend() {
 
 func (g *modelGroup) due(all []*modelDue) []*modelDue {
 	if at := g.deadline(); g.serving && g.falling && !g.spent && at < modelEndless {
-		all = append(all, &modelDue{at: at, loose: true, what: g.path + " spent", do: g.overspend})
+		all = append(all, &modelDue{at: at, loose: g.spender(), what: g.path + " spent", do: g.overspend})
 	}
 	for _, c := range g.kids {
 		all = c.allDue(all)
 	}
 	return all
+}
+
+// all is every child and member, depth first.
+func (g *modelGroup) all() []*modelChild {
+	var all []*modelChild
+	for _, c := range g.kids {
+		all = append(all, c)
+		if c.sub != nil {
+			all = append(all, c.sub.all()...)
+		}
+	}
+	return all
+}
+
+// child is one of them, by path.
+func (g *modelGroup) child(path string) *modelChild {
+	all := g.all()
+	return all[slices.IndexFunc(all, func(c *modelChild) bool { return c.path == path })]
 }

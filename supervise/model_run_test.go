@@ -78,7 +78,7 @@ func (r *modelRunning) returnsAt() time.Duration {
 func (r *modelRunning) due(all []*modelDue) []*modelDue {
 	add := func(at time.Duration, what string, do func()) {
 		if at < modelEndless {
-			all = append(all, &modelDue{at, false, r.path + " " + what, do})
+			all = append(all, &modelDue{at, nil, r.path + " " + what, do})
 		}
 	}
 	if r.told {

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -14,29 +15,33 @@ import (
 	"pgregory.net/rapid"
 )
 
-// modelTrees is how many trees the everyday run grows; TEND_MODEL_TREES=100000 is the long mode, and
-// -short takes a fifth.
-const modelTrees = "2500"
+// modelTrees is how many trees the everyday run grows; -short takes a fifth.
+func modelTrees() string {
+	switch n := os.Getenv("TEND_MODEL_TREES"); {
+	case n != "":
+		return n
+	case racing:
+		return "2000"
+	default:
+		return "5000"
+	}
+}
 
 // TestModel grows random trees, does random things to them, and after every step compares the tree
 // with a plain model of what the documents promise: the states, the numbers of runs and restarts, the
 // errors, every event and its time, which runs are under way and in which order they began and ended,
 // the delays, the answers to operators, and at the end the verdict and the exit code.
 //
-//	go test ./supervise -run TestModel                                     2,500 trees
+//	go test ./supervise -run TestModel                                     5,000 trees
 //	TEND_MODEL_TREES=100000 go test ./supervise -run TestModel -timeout 1h
 //	go test ./supervise -run TestModel -rapid.seed=N                       a failure again
 //
 // The delays of backoffs are random beyond the reach of a seed, so a failure that hangs on one may
 // take several tries to come back; what it prints is complete all the same.
 func TestModel(t *testing.T) {
-	trees := modelTrees
-	if n := os.Getenv("TEND_MODEL_TREES"); n != "" {
-		trees = n
-	}
-	setRapid(t, "rapid.checks", trees)
+	setRapid(t, "rapid.checks", modelTrees())
 	setRapid(t, "rapid.nofailfile", "true")
-	open := 0
+	grown, open := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		c := rapid.Custom(drawModelCase).Draw(rt, "case")
 		rapid.SyncTest(rt, func(rt *rapid.T) {
@@ -44,11 +49,12 @@ func TestModel(t *testing.T) {
 				rt.Fatal(report)
 			}
 		})
+		grown++
 		if c.model.open {
 			open++
 		}
 	})
-	t.Logf("in %d of %s trees the order of two things was open, and what follows was left out", open, trees)
+	t.Logf("in %d of %d trees the order of two things was open, and what follows was left out", open, grown)
 }
 
 // setRapid sets a flag of rapid for this test alone, unless it is given on the command line.
@@ -103,7 +109,11 @@ func (c *modelCase) run() string {
 	c.world.cancel()
 	cancel()
 	close(c.world.release)
-	<-c.world.ended
+	select {
+	case <-c.world.ended:
+	case <-time.After(modelForever):
+		c.wrong = append(c.wrong, fmt.Sprintf("Serve does not return: %+v", c.world.group.Status()))
+	}
 	if len(c.wrong) == 0 {
 		return ""
 	}
@@ -217,7 +227,7 @@ func (c *modelCase) operate(s modelStep) {
 	if len(paths) > 2 && s.pick > 0 {
 		paths = paths[2:]
 	}
-	path, _ := modelPicked(s, paths)
+	target, _ := modelPicked(s, paths)
 	actual := c.world.group.Start
 	model := (*modelChild).start
 	switch s.do {
@@ -226,8 +236,8 @@ func (c *modelCase) operate(s modelStep) {
 	case doRestart:
 		actual, model = c.world.group.Restart, (*modelChild).restart
 	}
-	c.call(fmt.Sprintf("%s %s", s.do, path), func(ctx context.Context) error { return actual(ctx, path) }, func() {
-		c.model.call(s.do.String(), path, model)
+	c.call(fmt.Sprintf("%s %s", s.do, target), func(ctx context.Context) error { return actual(ctx, target) }, func() {
+		c.model.call(s.do.String(), target, model)
 	})
 }
 
@@ -247,18 +257,17 @@ func (c *modelCase) setPolicy(s modelStep) {
 			paths = append(paths, m.path+"/*")
 		}
 	}
-	path, ok := modelPicked(s, paths)
+	target, ok := modelPicked(s, paths)
 	if !ok {
 		return
 	}
-	var got string
-	c.trace = append(c.trace, fmt.Sprintf("--- at %v: setpolicy %s %v", c.model.now, path, s.policy))
-	got = modelAnswerOf(c.world.group.SetPolicy(path, s.policy))
+	c.trace = append(c.trace, fmt.Sprintf("--- at %v: setpolicy %s %v", c.model.now, target, s.policy))
+	got := modelAnswerOf(c.world.group.SetPolicy(target, s.policy))
 	synctest.Wait()
 	c.compare(func() {
-		want := c.model.setPolicy(path, s.policy, c.world.status)
+		want := c.model.setPolicy(target, s.policy, c.world.status)
 		if faulty := s.policy.Window < 0; got != want && (!faulty || got != answerRefused) {
-			c.model.problem("SetPolicy %s: got %q, want %q", path, got, want)
+			c.model.problem("SetPolicy %s: got %q, want %q", target, got, want)
 		}
 	})
 }
@@ -266,9 +275,13 @@ func (c *modelCase) setPolicy(s modelStep) {
 // populate adds a member to a pool, or removes one.
 func (c *modelCase) populate(s modelStep) {
 	var pools []*modelGroup
+	var members []string
 	for _, m := range c.model.root.all() {
 		if m.spec.kind == kindPool {
 			pools = append(pools, m.sub)
+		}
+		if m.in.loose() {
+			members = append(members, m.path)
 		}
 	}
 	g, ok := modelPicked(s, pools)
@@ -279,30 +292,33 @@ func (c *modelCase) populate(s modelStep) {
 		c.add(g, s.member)
 		return
 	}
-	name := fmt.Sprintf("m%d", s.pick%5)
-	path := g.path + "/" + name
-	c.call("remove "+path, func(ctx context.Context) error { return c.world.pools[g.path].Remove(ctx, name) }, func() {
-		if g.serving {
-			c.model.call("remove", path, (*modelChild).expel)
-		} else {
-			c.model.calls = append(c.model.calls, &modelCall{what: "remove " + path, look: modelAnswered(answerNotServing)})
-			c.model.answer()
-		}
+	member, ok := modelPicked(s, members)
+	if !ok {
+		member = g.path + "/none"
+	}
+	c.remove(path.Split(member))
+}
+
+func (c *modelCase) remove(pool, name string) {
+	pool = strings.TrimSuffix(pool, "/")
+	member := pool + "/" + name
+	c.call("remove "+member, func(ctx context.Context) error { return c.world.pools[pool].Remove(ctx, name) }, func() {
+		c.model.remove(pool, member)
 	})
 }
 
 func (c *modelCase) add(g *modelGroup, member *modelSpec) {
-	path := g.path + "/" + member.name
-	service := c.world.service(member, path)
+	at := g.path + "/" + member.name
+	service := c.world.service(member, at)
 	c.trace = append(c.trace, fmt.Sprintf("--- at %v: add %s", c.model.now, member.describe("")))
 	got := modelAnswerOf(c.world.pools[g.path].Add(member.name, service))
 	if got == answerNil {
-		c.world.services[path] = service
+		c.world.services[at] = service
 	}
 	synctest.Wait()
 	c.compare(func() {
 		if want := g.add(member); got != want {
-			c.model.problem("Add %s: got %q, want %q", path, got, want)
+			c.model.problem("Add %s: got %q, want %q", at, got, want)
 		}
 	})
 }
@@ -323,16 +339,4 @@ func (s *modelSpec) describe(indent string) string {
 		text += "\n" + child.describe(indent+"  ")
 	}
 	return text
-}
-
-// all is every child and member, depth first.
-func (g *modelGroup) all() []*modelChild {
-	var all []*modelChild
-	for _, c := range g.kids {
-		all = append(all, c)
-		if c.sub != nil {
-			all = append(all, c.sub.all()...)
-		}
-	}
-	return all
 }

@@ -1,6 +1,7 @@
 package supervise_test
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -90,10 +91,14 @@ func (m *modelTree) do(what func()) {
 
 // pass lets time pass.
 func (m *modelTree) pass(until time.Duration) {
-	for !m.open {
+	for n := 0; !m.open; n++ {
 		due := m.due()
 		if due == nil || due.at > until {
 			break
+		}
+		if n > modelRestless {
+			m.problem("%v: the model does not come to rest: %s", m.now, due.what)
+			return
 		}
 		if due.at > m.now {
 			m.open = m.open || due.at == until
@@ -113,10 +118,13 @@ func (m *modelTree) settle() {
 	}
 }
 
+// modelRestless is more than what happens in any step.
+const modelRestless = 1_000_000
+
 // modelDue is something that will happen at some time.
 type modelDue struct {
 	at    time.Duration
-	loose bool // may come in any order with others like it
+	loose *modelGroup // whose descent it is part of; the order to others of the same does not matter
 	what  string
 	do    func()
 }
@@ -127,10 +135,10 @@ func (m *modelTree) due() *modelDue {
 	if len(all) == 0 {
 		return nil
 	}
-	first := slices.MinFunc(all, func(a, b *modelDue) int { return int(a.at - b.at) })
+	first := slices.MinFunc(all, func(a, b *modelDue) int { return cmp.Compare(a.at, b.at) })
 	first.at = max(first.at, m.now)
 	for _, other := range all {
-		if other != first && other.at <= first.at && (!other.loose || !first.loose) {
+		if other != first && other.at <= first.at && (first.loose == nil || other.loose != first.loose) {
 			m.open = true
 		}
 	}

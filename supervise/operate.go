@@ -234,8 +234,14 @@ func (k *keeper) refuses() error {
 	}
 }
 
+// errLeaving is the answer to who would revive a member that is being removed.
+var errLeaving = fmt.Errorf("%w: it is leaving the pool", ErrNoChild)
+
 func (k *keeper) start() waiter {
 	r := &k.group.rules
+	if k.expelled {
+		return come(errLeaving)
+	}
 	wanted := k.record.run
 	switch k.state {
 	case Running:
@@ -271,10 +277,14 @@ func (k *keeper) stop() waiter {
 func (k *keeper) expel() waiter {
 	wait := k.oldRun()
 	k.group.rules.expel(&k.record, time.Now())
+	k.changed() // for whoever waits for a Start
 	return wait
 }
 
 func (k *keeper) restart() waiter {
+	if k.expelled {
+		return come(errLeaving)
+	}
 	wait := k.oldRun()
 	k.group.rules.rerun(&k.record, time.Now())
 	return wait

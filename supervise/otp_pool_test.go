@@ -518,3 +518,46 @@ func TestPoolUnderSutureAndBelowAFunc(t *testing.T) {
 		<-ended
 	})
 }
+
+func TestMemberThatIsLeavingIsNotRevived(t *testing.T) {
+	for _, verb := range []string{"Start", "Restart"} {
+		t.Run(verb, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &supervise.Pool{}
+				tr := servePool(t, p)
+				add(t, p, "m", slow(time.Second))
+				synctest.Wait()
+				removed := make(chan error, 1)
+				go func() { removed <- p.Remove(t.Context(), "m") }()
+				synctest.Wait()
+				if err := verbs(tr.Group)[verb](t.Context(), "tend/p/m"); !errors.Is(err, supervise.ErrNoChild) {
+					t.Errorf("%s of a member that is leaving: got %v, want ErrNoChild", verb, err)
+				}
+				if err := <-removed; err != nil || p.Len() != 0 {
+					t.Errorf("Remove: %v, and %d members are left, want none", err, p.Len())
+				}
+			})
+		})
+	}
+}
+
+func TestRemoveAnswersAStartThatItOvertakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &supervise.Pool{Policy: within(-1)}
+		tr := servePool(t, p)
+		add(t, p, "m", slow(time.Hour))
+		synctest.Wait()
+		stopped := tr.beside("Stop", "tend/p/m")
+		synctest.Wait()
+		started := tr.beside("Start", "tend/p/m")
+		synctest.Wait()
+		begin := time.Now()
+		removed := make(chan error, 1)
+		go func() { removed <- p.Remove(t.Context(), "m") }()
+		if err := <-started; !errors.Is(err, supervise.ErrStop) || time.Since(begin) != 0 {
+			t.Errorf("Start: got %v after %v, want ErrStop at once", err, time.Since(begin))
+		}
+		<-stopped
+		<-removed
+	})
+}
