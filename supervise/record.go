@@ -120,29 +120,3 @@ const (
 	again             // the next run, at once
 	judge             // as if the run had ended by itself
 )
-
-// outcome is how a run ended.
-type outcome struct {
-	kind      outcomeKind
-	err       error // nil when it was clean
-	abandoned bool  // something of it still runs
-	final     bool  // it could not be run again
-}
-
-type outcomeKind int
-
-const (
-	succeeded outcomeKind = iota
-	failed
-	finished
-	fatal
-)
-
-// after is the outcome of a run that was stopped as a failure of its own.
-func (o outcome) after(cause error) outcome {
-	if o.kind == fatal {
-		return o
-	}
-	o.kind, o.err = failed, join(cause, o.err)
-	return o
-}

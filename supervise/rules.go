@@ -8,8 +8,8 @@ import (
 // rules are what a group or a pool knows of its children and how it decides: (what the children
 // are, what just happened) -> (what they are now, what is to be done). They neither wait nor lock
 // nor look at the clock. Each method is one thing that can happen; what is to be done about it is
-// left, in order, in todo. This file has the life of one child, sweep.go the order between
-// children, roster.go those that come and go.
+// left, in order, in todo. This file has the life of one child, operators.go what is asked of it,
+// sweep.go the order between children, roster.go those that come and go.
 type rules struct {
 	strategy   Strategy
 	concurrent bool
@@ -90,9 +90,10 @@ func (r *rules) readied(c *record, run int, now time.Time) {
 	}
 }
 
-// late: the time to become ready is over.
+// late: the time to become ready may be over, if no operator has given it more meanwhile.
 func (r *rules) late(c *record, run int, now time.Time) {
-	if c.run == run && c.state == Starting {
+	limit := c.policy.StartTimeout
+	if c.run == run && c.state == Starting && limit > 0 && now.Sub(c.began()) >= limit {
 		r.end(c, ErrStartTimeout, now)
 	}
 }
@@ -166,66 +167,6 @@ func (r *rules) elapsed(c *record, now time.Time) {
 	default:
 		c.due = true
 		r.settle(now)
-	}
-}
-
-// --- what an operator can ask ---------------------------------------------------------------------
-
-// hold stops a child and keeps it stopped.
-func (r *rules) hold(c *record, now time.Time) {
-	c.held = true // one that has not had its turn is stopped when it comes
-	r.tell(c, ErrStop, rest, now)
-	r.settle(now)
-}
-
-// release starts a child that is at rest. One that has not had its turn yet will get it.
-func (r *rules) release(c *record, now time.Time) {
-	c.held = false
-	switch {
-	case c.state == Idle:
-	case r.awaitsTurn(c):
-		c.returns = true
-		c.calm()
-	case c.state == Stopping:
-		c.then = again
-	case c.atRest():
-		c.calm()
-		r.begin(c, now)
-	}
-	r.settle(now)
-}
-
-// rerun ends the run or the backoff and begins the next run at once, or when its turn comes.
-func (r *rules) rerun(c *record, now time.Time) {
-	c.held = false
-	switch {
-	case c.state == Backoff && r.strategy == OneForOne:
-		c.calm()
-		r.begin(c, now)
-	case c.state == Backoff:
-		c.calm()
-		c.due = true
-		r.do(wake, c)
-	case r.awaitsTurn(c), c.atRest():
-		r.release(c, now)
-		return
-	default:
-		c.calm()
-		r.tell(c, ErrRestart, again, now)
-	}
-	r.settle(now)
-}
-
-// setPolicy gives a child another policy. What is under way goes on by it, but for a stop.
-func (r *rules) setPolicy(c *record, p *Policy, now time.Time) {
-	old := c.policy
-	c.policy = p
-	switch {
-	case c.state == Backoff && !c.due && (p.MinBackoff != old.MinBackoff || p.MaxBackoff != old.MaxBackoff):
-		c.hurt.next = c.since.Add(p.delay(c.hurt.failures-1, r.random()))
-		r.do(wake, c)
-	case c.state == Starting || c.state == Running:
-		r.do(retime, c).time = now
 	}
 }
 

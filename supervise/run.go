@@ -9,8 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/thejerf/suture/v4"
 )
 
 // run is one run of one child: a call of Serve and the goroutines that it starts by Go. It is the
@@ -164,37 +162,6 @@ func (r *run) noted(err error) bool {
 	return false
 }
 
-// clean tells whether err is a proper answer of a run that was told to stop because of cause: of
-// several joined errors, each has to be. Foreign errors are asked, and may panic.
-func clean(err, cause error) (ok bool) {
-	defer func() {
-		if recover() != nil {
-			ok = false
-		}
-	}()
-	if err == nil || err == ErrDone || err == context.Canceled || err == cause { //nolint:errorlint // each layer is looked at
-		return true
-	}
-	switch err.(type) { //nolint:errorlint // each layer is looked at
-	case *PanicError, *StopError, *LimitError, *StuckError, *ChildError:
-		return false // whatever is inside
-	}
-	switch e := err.(type) { //nolint:errorlint // each layer is looked at
-	case interface{ Unwrap() []error }:
-		for _, part := range e.Unwrap() {
-			if part != nil && !clean(part, cause) {
-				return false
-			}
-		}
-		return true
-	case interface{ Unwrap() error }:
-		inner := e.Unwrap()
-		return inner != nil && clean(inner, cause)
-	default:
-		return false
-	}
-}
-
 // finish waits for the goroutines, after Serve ended with err, and sums up.
 func (r *run) finish(err error) outcome {
 	if alone, failure := r.endAlone(err); alone {
@@ -237,57 +204,6 @@ func (r *run) close() <-chan struct{} {
 	}
 	r.over = true
 	return nil
-}
-
-// classify tells what kind of end an error is. Foreign errors are asked here; one that panics then is
-// an ordinary failure.
-func classify(err error) (o outcome) {
-	if err == nil {
-		return outcome{kind: succeeded}
-	}
-	defer func() {
-		if recover() != nil {
-			o = outcome{kind: failed, err: err}
-		}
-	}()
-	o = outcome{
-		err:       err,
-		abandoned: errors.Is(err, ErrStuck),
-		final:     errors.Is(err, errServedTwice),
-	}
-	switch {
-	case errors.Is(err, suture.ErrTerminateSupervisorTree):
-		o.kind = fatal
-	case isDone(err):
-		o.kind = finished
-		if err == ErrDone { //nolint:errorlint // with nothing to add there is nothing to show
-			o.err = nil
-		}
-	default:
-		o.kind = failed
-	}
-	return o
-}
-
-// isDone is errors.Is(err, ErrDone), but for what is in a panic, which is no proper end whatever its
-// value, or in what did not stop cleanly.
-func isDone(err error) bool {
-	if err == ErrDone { //nolint:errorlint // each layer is looked at
-		return true
-	}
-	if e, ok := err.(interface{ Is(target error) bool }); ok && e.Is(ErrDone) {
-		return true
-	}
-	switch e := err.(type) { //nolint:errorlint // each layer is looked at
-	case *PanicError, *StopError:
-		return false
-	case interface{ Unwrap() []error }:
-		return slices.ContainsFunc(e.Unwrap(), isDone)
-	case interface{ Unwrap() error }:
-		return isDone(e.Unwrap())
-	default:
-		return false
-	}
 }
 
 // stuck is the error of a run that does not return: what failed in it so far, and that.
