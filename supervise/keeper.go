@@ -41,19 +41,27 @@ func newSupervisor(name string) *suture.Supervisor {
 // String is the path: without it suture would print the service's fields.
 func (k *keeper) String() string { return k.path }
 
-// yieldAfter is how many runs without a pause a child may have before others get the processor: a
+// yieldAfter is how many brief runs in a row a child may have before others get the processor: a
 // thousand that fail at once would each wait for all before it to use up their time slices.
 const yieldAfter = 16
+
+// brief is how long a run lasts at the most that did nothing but keep the processor busy. One that took
+// longer has waited for something, and others had their turn then.
+const brief = 100 * time.Microsecond
 
 // Serve is called by suture, and again when Goexit took the goroutine.
 func (k *keeper) Serve(context.Context) error {
 	pprof.SetGoroutineLabels(k.base)
-	runs := 0
+	row := 0
 	next := k.next(nil, outcome{})
 	for {
 		switch {
 		case next.run != nil:
-			if runs++; next.crowded || runs%yieldAfter == 0 {
+			if row++; !next.brief {
+				row = 0
+			}
+			if next.crowded || row >= yieldAfter {
+				row = 0
 				runtime.Gosched()
 			}
 			next = k.next(next.run, next.run.do(k.service))
@@ -72,6 +80,7 @@ type step struct {
 	wake  <-chan struct{}
 	delay time.Duration // how long to wait at the most; negative: without end
 
+	brief   bool // the run before took next to no time
 	crowded bool // siblings have not started yet
 }
 
@@ -95,13 +104,15 @@ func (k *keeper) next(ended *run, o outcome) step {
 	s.mu.Lock()
 	defer s.unlock()
 	now := time.Now()
+	quick := false
 	if ended != nil {
+		quick = now.Sub(k.began()) < brief
 		k.ended(ended, o, now)
 	}
 	for {
 		switch {
 		case k.state == Starting:
-			return step{run: k.begin(now), crowded: !s.rules.ready}
+			return step{run: k.begin(now), brief: quick, crowded: !s.rules.ready}
 		case k.state == Stopping: // told before it began
 			s.rules.over(&k.record, outcome{}, now)
 		case k.state == Backoff && k.due:

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/pprof"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -40,7 +39,7 @@ type serving struct {
 	hasEnded   chan struct{} // every child is down
 	over       atomic.Bool   // Serve has returned
 
-	mu       sync.Mutex
+	mu       spinMutex
 	begun    bool // all that is set before can be used
 	rules    rules
 	index    map[string]*keeper // by name
