@@ -46,6 +46,10 @@ var importRules = []importRule{
 		why: "embedding it costs suture and nothing more",
 	},
 	{
+		who: "./supervise/supervisetest", only: []string{std, "./supervise"},
+		why: "who tests a service needs nothing that the service does not need",
+	},
+	{
 		who: "./supervise/...", never: []string{"./services/...", "./internal/...", "./examples/..."},
 		why: "the library and its test kit know nothing of what is built on them",
 	},

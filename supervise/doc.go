@@ -40,7 +40,8 @@
 // Return nil when you were told to stop, an error when you can't go on, and let the policy see to
 // the rest. Don't retry in a loop of your own, and leave no goroutine behind. A goroutine from a
 // bare go statement is not waited for, and a panic in it ends the process. Nor can the tree outlive
-// what ends the process anyway, such as os.Exit or a lack of memory.
+// what ends the process anyway, such as os.Exit or a lack of memory. Whether a service keeps its side
+// of the contract is checked by TestService of package supervisetest, in one line of a test.
 //
 // Examples: [Service], [Go], [Fatal]
 //

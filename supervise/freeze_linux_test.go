@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tend.example/tend/supervise"
+	"tend.example/tend/supervise/supervisetest"
 )
 
 // frozen tells this test binary to be the process that is frozen.
@@ -44,7 +45,7 @@ func beFrozen() {
 		}
 	}
 	g := single(supervise.Func(w), supervise.Policy{Heartbeat: 2 * time.Second, MinBackoff: -1})
-	g.OnEvent = func(e supervise.Event) { fmt.Println(line(e)) }
+	g.OnEvent = func(e supervise.Event) { fmt.Println(supervisetest.Line(e)) }
 	_ = g.Serve(ctx)
 }
 

@@ -5,15 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"tend.example/tend/supervise"
+	"tend.example/tend/supervise/supervisetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,9 +26,7 @@ type tree struct {
 	cancel context.CancelFunc
 	ended  chan struct{}
 	err    error // of Serve, once ended is closed
-
-	mu    sync.Mutex
-	lines []string
+	events *supervisetest.Recorder
 }
 
 // serve starts g in a bubble's background and waits until nothing moves any more. Unless the test
@@ -42,14 +39,7 @@ func serve(t *testing.T, g *supervise.Group) *tree {
 // serveIn is serve for a group that is somewhere inside of top.
 func serveIn(t *testing.T, g *supervise.Group, top supervise.Service) *tree {
 	t.Helper()
-	tr := &tree{Group: g, t: t, ended: make(chan struct{})}
-	observe := g.OnEvent
-	g.OnEvent = func(e supervise.Event) {
-		tr.note(e)
-		if observe != nil {
-			observe(e)
-		}
-	}
+	tr := &tree{Group: g, t: t, ended: make(chan struct{}), events: supervisetest.Record(t, g)}
 	ctx, cancel := context.WithCancel(t.Context())
 	tr.cancel = cancel
 	go func() {
@@ -64,40 +54,17 @@ func serveIn(t *testing.T, g *supervise.Group, top supervise.Service) *tree {
 	return tr
 }
 
-func (tr *tree) note(e supervise.Event) {
-	tr.mu.Lock()
-	defer tr.mu.Unlock()
-	tr.lines = append(tr.lines, line(e))
-}
-
-// line is "path state run: err"; delays are random, so tests that are about them look themselves.
-func line(e supervise.Event) string {
-	s := fmt.Sprintf("%s %s %d", e.Path, e.State, e.Run)
-	if e.Err != nil {
-		s += ": " + e.Err.Error()
-	}
-	return s
-}
-
 // want compares all events since the last want, in order.
 func (tr *tree) want(lines ...string) {
 	tr.t.Helper()
 	synctest.Wait()
-	tr.mu.Lock()
-	got := tr.lines
-	tr.lines = nil
-	tr.mu.Unlock()
-	if diff := cmp.Diff(lines, got); diff != "" {
-		tr.t.Errorf("events (-want +got):\n%s\ngot:\n\t%s", diff, strings.Join(got, "\n\t"))
-	}
+	tr.events.Want(lines...)
 }
 
 // forget drops the events so far.
 func (tr *tree) forget() {
 	synctest.Wait()
-	tr.mu.Lock()
-	tr.lines = nil
-	tr.mu.Unlock()
+	tr.events.Forget()
 }
 
 // stop cancels the caller's ctx and returns what Serve returned.

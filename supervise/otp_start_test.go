@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tend.example/tend/supervise"
+	"tend.example/tend/supervise/supervisetest"
 )
 
 // The tests called TestOTP... are the cases of Erlang/OTP's own supervisor test suite that have a
@@ -50,7 +51,7 @@ func TestOTP01StartNormal(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
-			g := &supervise.Group{Name: "tend", OnEvent: func(e supervise.Event) { t.Errorf("event: %s", line(e)) }}
+			g := &supervise.Group{Name: "tend", OnEvent: func(e supervise.Event) { t.Errorf("event: %s", supervisetest.Line(e)) }}
 			if err := g.Serve(ctx); err != nil {
 				t.Errorf("Serve: got %v, want nil", err)
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tend.example/tend/supervise"
+	"tend.example/tend/supervise/supervisetest"
 )
 
 // The cases of OTP's suite that are about stopping. 48 is about pools.
@@ -432,7 +433,7 @@ func TestOTP57CancelBeforeServe(t *testing.T) {
 		g := &supervise.Group{Name: "tend", Children: []supervise.Child{
 			{Name: "a", Service: supervise.Func(func(context.Context) error { t.Error("a was started"); return nil })},
 		}}
-		g.OnEvent = func(e supervise.Event) { t.Errorf("event: %s", line(e)) }
+		g.OnEvent = func(e supervise.Event) { t.Errorf("event: %s", supervisetest.Line(e)) }
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		takes(t, "Serve", 0, nil, func() error { return g.Serve(ctx) })
