@@ -22,6 +22,14 @@ func quantile(values []float64, q float64) float64 {
 // median leaves values as they are, because samples stand in pairs.
 func median(values []float64) float64 { return quantile(slices.Clone(values), 0.5) }
 
+func mean(values []float64) float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += v
+	}
+	return sum / float64(len(values))
+}
+
 // unit writes a value for the table.
 type unit func(float64) string
 
@@ -45,6 +53,8 @@ func bytes(v float64) string { return number(v) + " B" }
 // number has three digits that count, and commas where there are more before the point.
 func number(v float64) string {
 	switch a := math.Abs(v); {
+	case math.IsNaN(v), math.IsInf(v, 0): // one side had none
+		return "–"
 	case a >= 1000:
 		return thousands(int64(math.Round(v)))
 	case a >= 100:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,9 +20,12 @@ func restarts(s settings) []experiment {
 
 func restartRate(what string, s settings, tend keep, n int) experiment {
 	return experiment{
-		rows:   []row{{name: "restarts, " + what, unit: perSecond, bound: atLeast(1)}},
-		tend:   func() []float64 { return s.rate(tend, n, fail)[:1] },
-		suture: func() []float64 { return s.rate(inSuture, n, fail)[:1] },
+		rows: []row{
+			{name: "restarts, " + what, unit: perSecond, bound: atLeast(1)},
+			{name: "garbage of a restart, " + what, unit: bytes},
+		},
+		tend:   func() []float64 { return s.rate(tend, n, fail)[:2] },
+		suture: func() []float64 { return s.rate(inSuture, n, fail)[:2] },
 	}
 }
 
@@ -81,8 +85,8 @@ func (f *failing) Serve(ctx context.Context) error {
 
 func fail() error { return errFailed }
 
-// rate lets n children fail for a while: runs per second of all of them; the least, the median and
-// the most of one; and least/mean.
+// rate lets n children fail for a while: runs per second of all of them; bytes allocated for each;
+// runs per second of the least, the median and the most of one; and least/mean.
 func (s settings) rate(how keep, n int, end func() error) []float64 {
 	var ward ward
 	ward.begun.Add(n)
@@ -96,7 +100,7 @@ func (s settings) rate(how keep, n int, end func() error) []float64 {
 	}
 	stop := how(services)
 	ward.begun.Wait()
-	rates := s.watch(children)
+	rates, garbage := s.watch(children)
 	ward.heal.Store(true)
 	ward.well.Wait()
 	stop()
@@ -106,22 +110,28 @@ func (s settings) rate(how keep, n int, end func() error) []float64 {
 		sum += r
 	}
 	least, middle, most := quantile(rates, 0), quantile(rates, 0.5), quantile(rates, 1)
-	return []float64{sum, least, middle, most, least / (sum / float64(n))}
+	return []float64{sum, garbage, least, middle, most, least / (sum / float64(n))}
 }
 
-// watch is the runs per second of each child.
-func (s settings) watch(children []failing) []float64 {
+// watch is the runs per second of each child, and the bytes allocated for a run.
+func (s settings) watch(children []failing) (rates []float64, garbage float64) {
 	time.Sleep(s.warm)
+	rates = make([]float64, len(children))
 	before := make([]int64, len(children))
+	var start, end runtime.MemStats
+	runtime.ReadMemStats(&start)
 	began := time.Now()
 	for i := range children {
 		before[i] = children[i].runs.Load()
 	}
 	time.Sleep(s.sample)
 	span := time.Since(began).Seconds()
-	rates := make([]float64, len(children))
+	sum := int64(0)
 	for i := range children {
-		rates[i] = float64(children[i].runs.Load()-before[i]) / span
+		runs := children[i].runs.Load() - before[i]
+		rates[i] = float64(runs) / span
+		sum += runs
 	}
-	return rates
+	runtime.ReadMemStats(&end)
+	return rates, float64(end.TotalAlloc-start.TotalAlloc) / float64(sum)
 }

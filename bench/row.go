@@ -37,13 +37,18 @@ func (b bound) String() string {
 	switch {
 	case b.of == ofNothing:
 		return ""
-	case b.most > 0:
-		return "≤ " + number(b.most)
 	case b.of == ofTend:
-		return "tend ≥ " + number(b.least)
+		return "tend " + b.limit()
 	default:
-		return "≥ " + number(b.least)
+		return b.limit()
 	}
+}
+
+func (b bound) limit() string {
+	if b.most > 0 {
+		return "≤ " + number(b.most)
+	}
+	return "≥ " + number(b.least)
 }
 
 // ratios are those of each pair, in order of size.

@@ -1,63 +1,60 @@
 package main
 
 import (
+	"runtime"
 	"sync"
 	"time"
 
 	"tend.example/tend/supervise"
 )
 
-// linear is by how much the time a child may grow from the smallest group to the largest. It would
-// be 1 if caches had no end and the collector cost nothing; anything quadratic is far beyond 2.
-const linear = 2
-
-// scale is what it takes to start and to stop a child of a group, of few and of many.
+// scale is what it takes to start and to stop a child of a group, of few and of many. From the smallest to
+// the largest the time a child may grow no more than it does in suture: caches that end and a collector
+// that has more to look at make it grow in both by two to four. What is quadratic grows by a hundred.
 func scale(s settings) []experiment {
-	var all []experiment
+	e := experiment{
+		tend:   func() []float64 { return s.scaleSample(groupOf) },
+		suture: func() []float64 { return s.scaleSample(sutureOf) },
+	}
 	for _, n := range s.scale {
-		all = append(all, besideSuture(n))
+		of := " a child of a Group of " + count(n)
+		e.rows = append(e.rows,
+			row{name: "starting" + of, unit: seconds},
+			row{name: "stopping" + of, unit: seconds},
+		)
 	}
-	return append(all, growth(s.scale[0], s.scale[len(s.scale)-1]))
-}
-
-func besideSuture(n int) experiment {
-	of := " a child of a Group of " + count(n)
-	return experiment{
-		rows: []row{
-			{name: "starting" + of, unit: seconds},
-			{name: "stopping" + of, unit: seconds},
-		},
-		tend:   func() []float64 { return scaleSample(groupOf, n) },
-		suture: func() []float64 { return scaleSample(sutureOf, n) },
-	}
-}
-
-// growth compares tend with itself: in suture's column stands the small group.
-func growth(small, large int) experiment {
-	what := " a child of a Group of " + count(large) + " beside one of " + count(small)
-	beside := "of " + count(small)
-	return experiment{
-		rows: []row{
-			{name: "starting" + what, unit: seconds, beside: beside, bound: atMost(linear)},
-			{name: "stopping" + what, unit: seconds, beside: beside, bound: atMost(linear)},
-		},
-		tend:   func() []float64 { return scaleSample(groupOf, large) },
-		suture: func() []float64 { return scaleSample(groupOf, small) },
-	}
+	growth := " a child: of " + count(s.scale[len(s.scale)-1]) + " / of " + count(s.scale[0])
+	e.rows = append(e.rows,
+		row{name: "starting" + growth, unit: number, bound: atMost(1)},
+		row{name: "stopping" + growth, unit: number, bound: atMost(1)},
+	)
+	return []experiment{e}
 }
 
 func groupOf(services []service) supervise.Service  { return newGroup(services, nil) }
 func sutureOf(services []service) supervise.Service { return newSuture(services) }
 
-// scaleSample is the time to start and to stop a child; of few, the median of several times.
-func scaleSample(build func([]service) supervise.Service, n int) []float64 {
+// scaleSample is the time to start and to stop a child, for each size, and the growth of both.
+func (s settings) scaleSample(build func([]service) supervise.Service) []float64 {
+	var values []float64
+	for _, n := range s.scale {
+		runtime.GC()
+		start, stop := perChild(build, n)
+		values = append(values, start, stop)
+	}
+	last := len(values) - 1
+	return append(values, values[last-1]/values[0], values[last]/values[1])
+}
+
+// perChild takes, of few children, the median of several times.
+func perChild(build func([]service) supervise.Service, n int) (start, stop float64) {
 	var starts, stops []float64
-	for range max(1, 10_000/n) {
+	for range max(1, 20_000/n) {
 		start, stop := startAndStop(build, n)
 		starts = append(starts, start/float64(n))
 		stops = append(stops, stop/float64(n))
 	}
-	return []float64{median(starts), median(stops)}
+	return median(starts), median(stops)
 }
 
 // startAndStop has the tree ready before it looks at the clock.
