@@ -99,12 +99,13 @@
 // event and in the [StopError], and Serve returns all the same. What failed while it stopped is in
 // the StopError too.
 //
-// Finish what you have begun under StopContext, and then return. A goroutine can't be killed, so
+// Finish what you have begun under StopContext, and then return. What you keep open between two runs, let
+// go of in a method Close: it is called when the child comes to rest ([Service]). A goroutine can't be killed, so
 // one that does not return is left behind, and said to be. Outside of a shutdown a stuck child is
 // fatal to the tree, because to run it again could be to run it twice. Its goroutines are found by
 // the pprof label service=<path>, which every goroutine that a service starts inherits.
 //
-// Examples: [StopContext], [StopError], [ExitCode]
+// Examples: [StopContext], [StopError], [ExitCode], [Service] (Closer)
 //
 // # Hung services
 //

@@ -12,8 +12,9 @@ import (
 //
 //	Idle -> Starting -> Running            from Starting or Running, when the run ends by itself: Backoff | Done | Failed
 //	Backoff -> Starting                    when the delay is over, or by Restart; Backoff -> Stopped by Stop
-//	Starting, Running -> Stopping          by Stop, Restart, a strategy, shutdown, ErrStartTimeout, ErrHung, or because a part of the run ended before the rest
-//	Stopping -> Stopped | Stuck            or -> Starting (Restart), or as if it had ended by itself (the last three)
+//	Starting, Running -> Stopping          by Stop, Restart, a strategy, shutdown, ErrStartTimeout, ErrHung, or because a part of the run ended before the rest, or to be closed
+//	Stopping -> Stopped | Stuck            or -> Starting (Restart), or as if it had ended by itself (the last four)
+//	Backoff, Stopped, Done -> Stopping     of an io.Closer, to be closed
 //
 // While its group stops, a run that ends well by itself is Stopped, and one that fails is Failed.
 type State int

@@ -2,8 +2,10 @@ package supervise_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 
 	"tend.example/tend/supervise"
 )
@@ -66,4 +68,36 @@ func ExampleService() {
 	// handled message
 	// handled message
 	// shop/worker: gave up after 0 restarts within 1m0s: read from the queue: unexpected EOF
+}
+
+// Listener keeps its socket from run to run, so that no client is refused while it is restarted.
+type Listener struct{ socket net.Listener }
+
+func (l *Listener) Serve(ctx context.Context) (err error) {
+	if l.socket == nil {
+		fmt.Println("opened")
+		if l.socket, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			return err
+		}
+	}
+	return errors.New("served somebody, and failed")
+}
+
+// Close is called once it is known that no run follows.
+func (l *Listener) Close() error {
+	fmt.Println("closed")
+	defer func() { l.socket = nil }()
+	return l.socket.Close()
+}
+
+// What a service keeps between two runs, it lets go of in Close.
+func ExampleService_closer() {
+	g := &supervise.Group{Name: "shop", Children: []supervise.Child{
+		{Name: "web", Service: &Listener{}, Policy: supervise.Policy{MinBackoff: -1, MaxRestarts: 2}},
+	}}
+	fmt.Println(g.Serve(context.Background()))
+	// Output:
+	// opened
+	// closed
+	// shop/web: gave up after 2 restarts within 1m0s: served somebody, and failed
 }

@@ -25,6 +25,13 @@ import (
 // Once ctx is done, nil, ctx.Err(), context.Cause(ctx) and ErrDone (each may be wrapped) are clean
 // answers; any other error is reported as a failure to stop. A service that has to finish something
 // first does so within [StopContext].
+//
+// A service that keeps something between its runs, such as a listening socket, is an io.Closer too: its
+// Close is called when the child comes to rest, be it Done, Failed, Stopped by an operator or with the
+// whole tree, and not between two runs, nor when a strategy or a group above is about to run it again. The
+// child is Stopping meanwhile: Close has what is left of the StopTimeout, and one that does not return
+// is stuck. It is never called beside Serve, and not before the first run; a run after it opens anew. A
+// wrapper that hides the method is not closed.
 type Service interface {
 	Serve(ctx context.Context) error
 }
@@ -187,7 +194,10 @@ func recordOf(s Service, path string, p *Policy) record {
 	_, says := s.(interface{ NotifiesReady() })
 	_, pool := s.(*Pool)
 	branch := isBranch(s)
-	return record{path: path, policy: p, notifies: says || branch, holds: says || pool, patient: branch}
+	return record{
+		path: path, policy: p, notifies: says || branch, holds: says || pool, patient: branch,
+		closable: canClose(s),
+	}
 }
 
 // isBranch tells whether a service keeps others, and so ends when they have.

@@ -68,15 +68,20 @@ func (k *keeper) Serve(context.Context) error {
 		case next.wake != nil:
 			next.pause()
 			next = k.next(nil, outcome{})
+		case next.last != nil:
+			k.close(next.last)
+			next = k.next(nil, outcome{})
 		default:
 			return suture.ErrDoNotRestart
 		}
 	}
 }
 
-// step is what a keeper's goroutine has to do: a run, a wait, or, when it is empty, to leave.
+// step is what a keeper's goroutine has to do: a run, a wait, to close the service, or, when it is empty, to
+// leave.
 type step struct {
 	run   *run
+	last  *run // the run after which to close the service
 	wake  <-chan struct{}
 	delay time.Duration // how long to wait at the most; negative: without end
 
@@ -113,6 +118,8 @@ func (k *keeper) next(ended *run, o outcome) step {
 		switch {
 		case k.state == Starting:
 			return step{run: k.begin(now), brief: quick, crowded: !s.rules.ready}
+		case k.state == Stopping && k.isClosing():
+			return step{last: k.lastRun()}
 		case k.state == Stopping: // told before it began
 			s.rules.over(&k.record, outcome{}, now)
 		case k.state == Backoff && k.due:
@@ -157,6 +164,14 @@ func (k *keeper) armStart(now time.Time) {
 	}
 }
 
+// panicked is the failure of a function that panicked, unless that is to end the process.
+func (k *keeper) panicked(value any) error {
+	if k.crashes() {
+		panic(value)
+	}
+	return &PanicError{Value: value, Stack: stackOfPanic()}
+}
+
 // crashes tells whether a panic is to end the process.
 func (k *keeper) crashes() bool {
 	k.group.mu.Lock()
@@ -174,8 +189,12 @@ func (k *keeper) present() *run {
 
 // ended: a run is over. The caller holds the group's lock.
 func (k *keeper) ended(r *run, o outcome, now time.Time) {
-	r.release()
+	r.cancel(nil)
+	r.stopStartTimer()
 	k.group.rules.over(&k.record, o, now)
+	if !k.isClosing() { // which is within the same bound
+		r.release()
+	}
 	k.group.carryOut()
 }
 

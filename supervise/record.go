@@ -34,6 +34,8 @@ type record struct {
 	returns  bool // stopped by a strategy: it starts again when its turn comes
 	final    bool // while Done: the strategy of its group leaves it so
 	tuned    bool // the policy is an operator's
+	closable bool // there is something to close when it comes to rest
+	open     bool // it has run since it was closed
 }
 
 // trouble is what has gone wrong with a child, and what follows.
@@ -43,6 +45,7 @@ type trouble struct {
 	cause    error     // while stopping as a failure: why
 	failures int       // in a row, for the backoff
 	made     history   // the latest restarts
+	closing  *closing  // what it is to be once it is closed; nil: it is not being closed
 }
 
 // inTrouble is c.hurt, made when it is needed first.
@@ -99,6 +102,7 @@ func (c *record) failure() error {
 // remember takes over what outlives a Serve of the group.
 func (c *record) remember(old *record) {
 	c.run, c.ended, c.restarts, c.held = old.run, old.run, old.restarts, old.held
+	c.open = old.open
 	c.setErr(old.err())
 	if old.tuned {
 		c.policy, c.tuned = old.policy, true

@@ -14,6 +14,7 @@ type rules struct {
 	strategy   Strategy
 	concurrent bool
 	loose      bool           // a pool: children come and go, and no order is between them
+	top        bool           // no group above decides whether this one is run again
 	random     func() float64 // in [0,1)
 	children   []*record
 
@@ -176,6 +177,7 @@ func (r *rules) elapsed(c *record, now time.Time) {
 func (r *rules) begin(c *record, now time.Time) {
 	c.run++
 	c.due, c.returns, c.final = false, false, false
+	c.open = c.closable
 	if c.hurt != nil {
 		c.hurt.next = time.Time{}
 	}
@@ -188,7 +190,7 @@ func (r *rules) tell(c *record, cause error, then fate, now time.Time) {
 	switch c.state {
 	case Backoff:
 		c.hurt.next = time.Time{}
-		r.enter(c, Stopped, now, nil)
+		r.land(c, Stopped, now, nil)
 		r.do(wake, c)
 	case Starting, Running:
 		c.then = then
@@ -200,6 +202,10 @@ func (r *rules) tell(c *record, cause error, then fate, now time.Time) {
 		r.do(cancel, c).err = cause
 	case Stopping:
 		c.then = then
+	case Stopped, Done:
+		if c.returns && r.closes(c) { // but now it does not
+			r.shut(c, c.state, now, nil)
+		}
 	}
 }
 
@@ -208,18 +214,16 @@ func (r *rules) stopped(c *record, o outcome, now time.Time) {
 	c.setErr(o.err)
 	switch {
 	case o.kind == fatal:
-		r.enter(c, Failed, now, o.err)
-		r.fall(&ChildError{c.path, o.err}, now)
+		r.topple(c, Failed, now, o.err, &ChildError{c.path, o.err})
 	case o.abandoned && !r.falling:
-		r.enter(c, Stopped, now, o.err)
-		r.fall(&ChildError{c.path, Fatal(o.err)}, now)
+		r.topple(c, Stopped, now, o.err, &ChildError{c.path, Fatal(o.err)})
 	case c.then == again:
 		if o.err != nil {
 			r.enter(c, Stopped, now, o.err) // or nobody would hear of it
 		}
 		r.begin(c, now)
 	default:
-		r.enter(c, Stopped, now, o.err)
+		r.land(c, Stopped, now, o.err)
 		if r.falling {
 			r.fault(c.path, o.err)
 		}
@@ -231,18 +235,17 @@ func (r *rules) endedUnasked(c *record, o outcome, now time.Time) {
 	c.setErr(o.err)
 	switch {
 	case o.kind == fatal:
-		r.enter(c, Failed, now, o.err)
-		r.fall(&ChildError{c.path, o.err}, now)
+		r.topple(c, Failed, now, o.err, &ChildError{c.path, o.err})
 	case o.kind == failed:
-		r.enter(c, Failed, now, o.err)
+		r.land(c, Failed, now, o.err)
 		r.fault(c.path, o.err)
 	case o.kind == finished, c.policy.Restart != Always:
-		r.enter(c, Done, now, o.err)
+		r.land(c, Done, now, o.err)
 		if !clean(o.err, nil) { // ErrDone with more than that to say
 			r.fault(c.path, o.err)
 		}
 	default:
-		r.enter(c, Stopped, now, nil)
+		r.land(c, Stopped, now, nil)
 	}
 }
 
@@ -252,18 +255,13 @@ func (r *rules) judge(c *record, o outcome, now time.Time) {
 	restart := c.policy.Restart
 	switch {
 	case o.kind == fatal:
-		r.enter(c, Failed, now, o.err)
-		r.fall(&ChildError{c.path, o.err}, now)
+		r.topple(c, Failed, now, o.err, &ChildError{c.path, o.err})
 	case o.abandoned:
-		r.enter(c, Failed, now, o.err)
-		r.fall(&ChildError{c.path, Fatal(o.err)}, now)
+		r.topple(c, Failed, now, o.err, &ChildError{c.path, Fatal(o.err)})
 	case o.kind == finished, o.kind == succeeded && restart != Always:
 		r.finish(c, o, now)
 	case o.kind == failed && (restart == Never || o.final):
-		r.enter(c, Failed, now, o.err)
-		if c.significant {
-			r.fall(&ChildError{c.path, o.err}, now)
-		}
+		r.conclude(c, Failed, now, o.err, &ChildError{c.path, o.err})
 	case o.kind == failed && c.policy.FailStart && c.notifies && !c.risen:
 		r.giveUp(c, o.err, now)
 	default:
@@ -274,10 +272,7 @@ func (r *rules) judge(c *record, o outcome, now time.Time) {
 // finish is the end of a child that has nothing more to do.
 func (r *rules) finish(c *record, o outcome, now time.Time) {
 	c.final = o.kind == finished || c.policy.Restart == Never
-	r.enter(c, Done, now, o.err)
-	if c.significant {
-		r.fall(ErrDone, now)
-	}
+	r.conclude(c, Done, now, o.err, ErrDone)
 }
 
 // retry waits for the next run, or gives up when there were too many.
@@ -302,8 +297,7 @@ func (r *rules) retry(c *record, now time.Time) {
 // giveUp ends the group because of a child.
 func (r *rules) giveUp(c *record, err error, now time.Time) {
 	c.setErr(err)
-	r.enter(c, Failed, now, err)
-	r.fall(&ChildError{c.path, err}, now)
+	r.topple(c, Failed, now, err, &ChildError{c.path, err})
 }
 
 // enter changes a child's state. Every change passes here, so the counts agree with the states.

@@ -62,7 +62,7 @@ func (r *run) do(s Service) (o outcome) {
 			return
 		}
 		if value := recover(); value != nil {
-			o = r.finish(r.panicked(value))
+			o = r.finish(r.keeper.panicked(value))
 		} else {
 			r.keeper.lost(r, r.finish(errGoexit))
 		}
@@ -70,14 +70,6 @@ func (r *run) do(s Service) (o outcome) {
 	err := s.Serve(r)
 	returned = true
 	return r.finish(err)
-}
-
-// panicked is the failure of a function that panicked, unless that is to end the process.
-func (r *run) panicked(value any) error {
-	if r.keeper.crashes() {
-		panic(value)
-	}
-	return &PanicError{Value: value, Stack: stackOfPanic()}
 }
 
 // goDo runs f on a goroutine that finish waits for. Once the run is over it does nothing.
@@ -94,7 +86,7 @@ func (r *run) goDo(ctx context.Context, f func(context.Context) error) {
 		defer func() {
 			if !returned {
 				if value := recover(); value != nil {
-					err = r.panicked(value)
+					err = r.keeper.panicked(value)
 				}
 			}
 			r.left(err)

@@ -72,6 +72,7 @@ func newServing(ctx context.Context, b branch, name string) *serving {
 		}
 	}
 	s.rules.random = rand.Float64
+	s.rules.top = !s.direct
 	s.self = Status{Name: name, Path: s.path, Run: 1}
 	return s
 }

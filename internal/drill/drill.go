@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"sync/atomic"
 
@@ -56,6 +57,12 @@ func (m mode) fail() error {
 type service struct {
 	inside supervise.Service
 	run    atomic.Pointer[run] // under way; nil: none
+}
+
+// closer is one whose service inside is to be closed.
+type closer struct {
+	*service
+	io.Closer
 }
 
 type run struct {
@@ -129,8 +136,11 @@ func (s *Set) wrap(path string, children []supervise.Child) {
 			child.WaitReady = true // the wrapper hides the method
 		}
 		wrapper := &service{inside: child.Service}
-		child.Service = wrapper
 		s.services[at] = wrapper
+		child.Service = wrapper
+		if c, ok := wrapper.inside.(io.Closer); ok {
+			child.Service = closer{wrapper, c}
+		}
 	}
 }
 

@@ -152,3 +152,35 @@ func TestWrappedServicePrintsAsTheOneInside(t *testing.T) {
 		t.Errorf("got %q, want %q", got, "worker")
 	}
 }
+
+// keeper is a worker that keeps something between its runs.
+type keeper struct {
+	worker
+	closed int
+}
+
+func (k *keeper) Close() error { k.closed++; return nil }
+
+func TestServiceIsClosedAsWithoutDrills(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := &keeper{}
+		tree := &supervise.Group{Name: "tend", Children: []supervise.Child{{Name: "keeper", Service: k}}}
+		var drills drill.Set
+		drills.Wrap(tree)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- tree.Serve(ctx) }()
+		synctest.Wait()
+		if err := drills.Fail("keeper", "error"); err != nil {
+			t.Errorf("Fail: %v", err)
+		}
+		time.Sleep(time.Minute)
+		if k.closed != 0 {
+			t.Error("closed between two runs")
+		}
+		cancel()
+		if err := <-ended; err != nil || k.closed != 1 {
+			t.Errorf("Serve: got %v, closed %d times, want nil, once", err, k.closed)
+		}
+	})
+}
