@@ -192,13 +192,17 @@ func (c *closeBelow) close(b branch, path string) {
 // closeOne closes one service, which is stuck when it outlives its StopTimeout or the budget above.
 func (c *closeBelow) closeOne(k *keeper) {
 	var back atomic.Bool
-	late := func() { c.reportOverdue(k, &back) }
-	if limit := k.policy.StopTimeout; limit > 0 {
-		timer := time.AfterFunc(limit+stuckAfter, late)
-		defer timer.Stop()
-	}
-	forget := context.AfterFunc(c.stop, func() { time.AfterFunc(grace, late) })
+	b := newBound(c.stop, k.policy.StopTimeout, ErrStop)
+	defer b.end()
+	forget := context.AfterFunc(b.ctx, func() {
+		wait := stuckAfter
+		if c.stop.Err() != nil {
+			wait = grace
+		}
+		time.AfterFunc(wait, func() { c.reportOverdue(k, &back) })
+	})
 	defer forget()
+	k.closesWithin(b)
 	err := k.closeService()
 	back.Store(true)
 	if err != nil {
@@ -216,6 +220,19 @@ func (c *closeBelow) reportOverdue(k *keeper, back *atomic.Bool) {
 			rules.overdue(&group.record, c.run.number, stuck, now)
 		}
 	})
+}
+
+// closesWithin sets the bound that StopContext has for Close.
+func (k *keeper) closesWithin(b *bound) {
+	k.group.mu.Lock()
+	defer k.group.mu.Unlock()
+	r := k.run
+	if r == nil { // it has not run in the last Serve of its group, but in an earlier one
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.bound = b
 }
 
 // isOpen tells whether the service holds something open.

@@ -426,6 +426,45 @@ func TestCauseOfTheEndOfARun(t *testing.T) {
 	}
 }
 
+// A service that may keep something for its next run has to know whether there will be one.
+func TestCauseBelowAGroupThatIsRunAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		want string
+		end  func(tr *tree, s *script)
+	}{
+		"Restart of the group": {supervise.ErrRestart.Error(), func(tr *tree, _ *script) { tr.calls("Restart", "tend/g") }},
+		"a strategy above":     {"tend/w: boom", func(_ *tree, s *script) { s.end(errBoom) }},
+		"Stop of the group":    {supervise.ErrStop.Error(), func(tr *tree, _ *script) { tr.calls("Stop", "tend/g") }},
+		"shutdown":             {supervise.ErrStop.Error(), func(tr *tree, _ *script) { tr.ends(0, nil) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				causes, s := make(chan error, 10), newScript()
+				leaf := ending(func(ctx context.Context) error { causes <- context.Cause(ctx); return context.Cause(ctx) })
+				p := &supervise.Pool{}
+				tr := serve(t, &supervise.Group{Name: "tend", Strategy: supervise.OneForAll, Children: []supervise.Child{
+					{Name: "w", Service: s, Policy: noBackoff},
+					{Name: "g", Service: &supervise.Group{Children: []supervise.Child{
+						{Name: "h", Service: single(leaf, supervise.Policy{})},
+						{Name: "p", Service: p},
+					}}},
+				}})
+				if err := p.Add("m", ending(func(ctx context.Context) error { causes <- context.Cause(ctx); return nil })); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				tr.forget()
+				c.end(tr, s)
+				for _, where := range []string{"member", "child"} {
+					if got := <-causes; got == nil || got.Error() != c.want {
+						t.Errorf("cause of the %s: got %v, want %s", where, got, c.want)
+					}
+				}
+			})
+		})
+	}
+}
+
 func TestCauseOfARunWithAFailedGoroutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		causes := make(chan error, 2)

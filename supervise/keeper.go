@@ -189,10 +189,10 @@ func (k *keeper) present() *run {
 
 // ended: a run is over. The caller holds the group's lock.
 func (k *keeper) ended(r *run, o outcome, now time.Time) {
-	r.cancel(nil)
-	r.stopStartTimer()
 	k.group.rules.over(&k.record, o, now)
-	if !k.isClosing() { // which is within the same bound
+	if k.isClosing() { // within the same bound, or one of its own
+		r.stopStartTimer()
+	} else {
 		r.release()
 	}
 	k.group.carryOut()

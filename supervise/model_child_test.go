@@ -73,13 +73,17 @@ const (
 type modelCause struct {
 	text string
 	err  *modelErr // as the event shows it
+	by   *modelErr // that of a failed sibling
 }
+
+// again tells whether what is below a group that is told so is told the same: it will be run again with it.
+func (c modelCause) again() bool { return c.by != nil || c.text == causeRestart.text }
 
 var (
 	causeStop    = modelCause{text: "stop"}
-	causeRestart = modelCause{"restart", &modelErr{text: "restart"}}
-	causeLate    = modelCause{"late", &modelErr{text: "late"}}
-	causeHung    = modelCause{"hung", &modelErr{text: "hung"}}
+	causeRestart = modelCause{text: "restart", err: &modelErr{text: "restart"}}
+	causeLate    = modelCause{text: "late", err: &modelErr{text: "late"}}
+	causeHung    = modelCause{text: "hung", err: &modelErr{text: "hung"}}
 )
 
 func newModelChild(in *modelGroup, spec *modelSpec, path string, policy supervise.Policy) *modelChild {

@@ -24,7 +24,8 @@ type modelGroup struct {
 	spentAt time.Duration
 	spent   bool // the budget is
 
-	drawnBy *modelErr // why siblings of a failed child are told to stop; nil: nobody is
+	why     modelCause // what the children are told while it ends
+	drawnBy *modelErr  // why siblings of a failed child are told to stop; nil: nobody is
 	reasons []*modelErr
 	faults  []*modelErr
 
@@ -59,7 +60,7 @@ func (m *modelTree) event(path string, to supervise.State, run int, err *modelEr
 // serve begins a Serve.
 func (g *modelGroup) serve() {
 	g.serving, g.falling, g.ready, g.spent = true, false, false, false
-	g.drawnBy, g.reasons, g.faults = nil, nil, nil
+	g.drawnBy, g.reasons, g.faults, g.why = nil, nil, nil, causeStop
 	if g.loose() {
 		g.kids, g.members = nil, g.spec.members
 	}
@@ -74,6 +75,9 @@ func (g *modelGroup) serve() {
 // shutdown ends it because it was told to.
 func (g *modelGroup) shutdown() {
 	if g.serving {
+		if g.as != nil && !g.falling && g.as.cause.again() {
+			g.why = modelCause{text: g.as.cause.text, by: g.as.cause.by}
+		}
 		g.fall(nil)
 		g.settle()
 	}
@@ -145,7 +149,9 @@ func (g *modelGroup) tellOne() bool {
 }
 
 // drawn is the cause with which the siblings of a failed child are told to stop.
-func (g *modelGroup) drawn() modelCause { return modelCause{text: g.drawnBy.text, err: g.drawnBy} }
+func (g *modelGroup) drawn() modelCause {
+	return modelCause{text: g.drawnBy.text, err: g.drawnBy, by: g.drawnBy}
+}
 
 // draw makes those wait for another turn who share the fate of a child that is to be restarted.
 func (g *modelGroup) draw(by *modelChild) {
@@ -216,7 +222,7 @@ func (g *modelGroup) fall(reason *modelErr) {
 
 func (g *modelGroup) tellAll() {
 	for _, c := range slices.Clone(g.kids) {
-		g.beside(func() { c.tell(causeStop, thenRest) })
+		g.beside(func() { c.tell(g.why, thenRest) })
 	}
 }
 
@@ -224,7 +230,7 @@ func (g *modelGroup) tellAll() {
 func (g *modelGroup) stepDown() bool {
 	for _, c := range slices.Backward(g.kids) {
 		if c.alive() {
-			c.tell(causeStop, thenRest)
+			c.tell(g.why, thenRest)
 			return false // until it is down
 		}
 	}

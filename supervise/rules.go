@@ -26,6 +26,7 @@ type rules struct {
 	up       int   // children before this one have been let start
 	felled   error // a strategy is stopping the children from up on, because of this
 	falling  bool  // the group is ending
+	why      error // what the children are told then: ErrStop, or what the group was told to be run again after
 	down     int   // while felled or falling: children after this one are down
 	spent    bool  // the budget for stopping is spent
 	finished bool  // the group has ended
@@ -195,7 +196,7 @@ func (r *rules) tell(c *record, cause error, then fate, now time.Time) {
 	case Starting, Running:
 		c.then = then
 		shown := cause
-		if cause == ErrStop { //nolint:errorlint // the plain stop is no news
+		if cause == ErrStop || cause == r.why { //nolint:errorlint // a plain stop is no news
 			shown = nil
 		}
 		r.enter(c, Stopping, now, shown)

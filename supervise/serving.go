@@ -163,7 +163,8 @@ func (s *serving) steer() {
 		select {
 		case <-told:
 			told = nil
-			s.feed((*rules).shutdown)
+			cause := context.Cause(s.ctx)
+			s.feed(func(r *rules, now time.Time) { r.shutdown(cause, now) })
 		case <-ready:
 			ready = nil
 			Ready(s.ctx)

@@ -75,7 +75,7 @@ func (s *serving) cutShort() {
 func (s *serving) together(p *Policy) *bound {
 	st := &s.stopping
 	if st.common == nil {
-		b := newBound(st.budget, p.StopTimeout, ErrStop)
+		b := newBound(st.budget, p.StopTimeout, s.rules.why)
 		st.common = b
 		st.holds(b.end)
 		if p.StopTimeout > 0 {

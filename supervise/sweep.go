@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"errors"
 	"slices"
 	"time"
 )
@@ -12,8 +13,13 @@ func (r *rules) start(now time.Time) {
 	r.settle(now)
 }
 
-// shutdown ends the group because it was told to.
-func (r *rules) shutdown(now time.Time) {
+// shutdown ends the group because it was told to. Its children are told that they will be run again, if
+// the group will.
+func (r *rules) shutdown(cause error, now time.Time) {
+	var sibling *ChildError
+	if !r.falling && !r.top && (cause == ErrRestart || errors.As(cause, &sibling)) { //nolint:errorlint // it is the very one
+		r.why = cause
+	}
 	r.fall(nil, now)
 	r.settle(now)
 }
@@ -149,6 +155,9 @@ func (r *rules) fall(reason error, now time.Time) {
 		return
 	}
 	r.falling, r.felled = true, nil
+	if r.why == nil {
+		r.why = ErrStop
+	}
 	r.down = len(r.children) - 1
 	for _, c := range r.children {
 		c.then = rest
@@ -156,7 +165,7 @@ func (r *rules) fall(reason error, now time.Time) {
 	r.do(beginStop, nil)
 	for _, c := range r.order() {
 		if c.state == Backoff { // or its next run could begin in the middle of the descent
-			r.tell(c, ErrStop, rest, now)
+			r.tell(c, r.why, rest, now)
 		}
 	}
 	if r.concurrent {
@@ -168,7 +177,7 @@ func (r *rules) fall(reason error, now time.Time) {
 func (r *rules) sink(now time.Time) {
 	for ; r.down >= 0 && !r.concurrent && !r.spent; r.down-- {
 		c := r.children[r.down]
-		r.tell(c, ErrStop, rest, now)
+		r.tell(c, r.why, rest, now)
 		if c.state == Stopping {
 			return
 		}
@@ -183,7 +192,7 @@ func (r *rules) tellAll(now time.Time) {
 	order := r.order()
 	r.todo = slices.Grow(r.todo, 2*len(order))
 	for _, c := range order {
-		r.tell(c, ErrStop, rest, now)
+		r.tell(c, r.why, rest, now)
 	}
 }
 
