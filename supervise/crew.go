@@ -16,7 +16,7 @@ type crew struct {
 // start gets a keeper its goroutine.
 func (c *crew) start(k *keeper) {
 	c.running.Add(1)
-	go c.serve(k) // wait waits for it, or abandon says why not
+	go c.serve(k, k.launched) // wait waits for it, or abandon says why not
 }
 
 // wait waits for all goroutines but those that were abandoned.
@@ -24,19 +24,20 @@ func (c *crew) wait() { c.running.Wait() }
 
 // abandon is told of a keeper that is stuck. The caller holds the group's lock.
 func (c *crew) abandon(k *keeper) {
-	k.abandoned = true
+	k.abandoned = k.launched
 	c.running.Done()
 }
 
-func (c *crew) serve(k *keeper) {
+// serve is the goroutine of a launch.
+func (c *crew) serve(k *keeper, launch int32) {
 	left := false
 	defer func() {
 		switch {
-		case k.isAbandoned():
+		case k.isAbandoned(launch):
 		case left:
 			c.running.Done()
 		default: // by Goexit: what comes next needs another goroutine
-			go c.serve(k) // in place of this one, for wait
+			go c.serve(k, launch) // in place of this one, for wait
 		}
 	}()
 	_ = k.Serve(context.Background()) // always that it has left

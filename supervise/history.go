@@ -13,12 +13,18 @@ type history struct {
 	count int
 }
 
-// add notes a restart. When there are as many as may ever count, the oldest goes. One that is older
-// than the window stays: the window may become longer.
+// add notes a restart. When there are as many as may ever count, the oldest goes. Of those that are older
+// than the window some stay: the window may become longer.
 func (h *history) add(now time.Time, p *Policy) {
-	if most := max(p.MaxRestarts, remembered); h.count == len(h.times) && h.count < most {
+	most := max(p.MaxRestarts, remembered)
+	for h.count > remembered && now.Sub(h.latest(h.count)) >= p.Window {
+		h.drop()
+	}
+	switch {
+	case h.count < len(h.times):
+	case h.count < most:
 		h.grow(most)
-	} else if h.count == len(h.times) {
+	default:
 		h.drop()
 	}
 	h.times[(h.first+h.count)%len(h.times)] = now

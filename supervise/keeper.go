@@ -10,8 +10,8 @@ import (
 	"github.com/thejerf/suture/v4"
 )
 
-// keeper is the goroutine of one child: one service of suture's, which runs the child, waits out
-// its backoffs and runs it again in place, and leaves when the child comes to rest. Its fields are
+// keeper is the goroutine of one child, a service of suture's or one of a pool's crew: it runs the child, waits
+// out its backoffs and runs it again in place, and leaves when the child comes to rest. Its fields are
 // guarded by the group's lock.
 type keeper struct {
 	record
@@ -24,7 +24,8 @@ type keeper struct {
 	news chan struct{} // closed when the child's state changes; nil when nobody waits
 	live bool          // a goroutine is here, on its way, or will be brought back
 
-	abandoned bool // nobody waits for its goroutine, which is stuck
+	launched  int32 // how often it was got a goroutine; the present one is the last
+	abandoned int32 // of these, the one that is stuck, and that nobody waits for
 }
 
 // newSupervisor is a suture.Supervisor that does nothing but hold goroutines. Policies are ours:
@@ -198,10 +199,10 @@ func (k *keeper) ended(r *run, o outcome, now time.Time) {
 	k.group.carryOut()
 }
 
-func (k *keeper) isAbandoned() bool {
+func (k *keeper) isAbandoned(launch int32) bool {
 	k.group.mu.Lock()
 	defer k.group.mu.Unlock()
-	return k.abandoned
+	return k.abandoned == launch
 }
 
 // lost reports that a run is over and has taken its goroutine along.
@@ -233,6 +234,7 @@ func (k *keeper) launch() {
 		return
 	}
 	k.live = true
+	k.launched++
 	k.group.launches = append(k.group.launches, k)
 }
 

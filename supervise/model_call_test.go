@@ -243,6 +243,10 @@ func (c *modelChild) adopt(p supervise.Policy, seen supervise.Status) {
 	c.policy = p
 	switch c.state {
 	case supervise.Backoff:
+		if p.Restart == supervise.Never || p.Restart == supervise.OnFailure && c.err == nil {
+			c.forgo()
+			return
+		}
 		if !c.due && (p.MinBackoff != old.MinBackoff || p.MaxBackoff != old.MaxBackoff) {
 			c.redelay(seen)
 		}

@@ -395,6 +395,19 @@ func (c *modelChild) judge(o modelOutcome) {
 	}
 }
 
+// forgo leaves out the restart that it waits for.
+func (c *modelChild) forgo() {
+	if c.err != nil {
+		c.enter(supervise.Failed, c.err)
+		c.ended(modelChildErr(c.path, c.err))
+	} else {
+		c.final = true // or the strategy under way would run it all the same
+		c.enter(supervise.Done, nil)
+		c.ended(modelDone())
+	}
+	c.in.settle()
+}
+
 // ended: no run follows, because of why.
 func (c *modelChild) ended(why *modelErr) {
 	if c.spec.significant {

@@ -209,6 +209,9 @@ func (g *modelGroup) fall(reason *modelErr) {
 	g.own(supervise.Stopping, nil)
 	for _, c := range slices.Clone(g.kids) {
 		c.then = thenRest
+		if c.atRest() {
+			c.leave()
+		}
 		if c.state == supervise.Backoff {
 			g.beside(c.stopNow)
 		}

@@ -38,8 +38,9 @@ func (g *Group) Restart(ctx context.Context, path string) error {
 }
 
 // SetPolicy gives a child another policy, which counts at once: the run, the backoff or the wait for Ready
-// that is under way goes on by it, and a limit counts the restarts that were already made. Only a
-// stop under way keeps its time. The policy lasts through restarts of the group and another Serve.
+// that is under way goes on by it, and a limit counts the restarts that were already made. A backoff that
+// the new Restart would not have begun ends. Only a stop under way keeps its time, and what a strategy has
+// stopped starts again by the policy that it had then. The policy lasts through restarts of the group and another Serve.
 //
 // The path is that of Start; of a pool's member, or with "*" for the name of the member, of all
 // members of a pool, those to come included, except the ones that were given a policy of their own.
@@ -66,17 +67,9 @@ func (g *Group) setMembers(path string, p Policy) error {
 	if err := p.check(); err != nil {
 		return err
 	}
-	k, err := g.find(path)
+	s, err := g.findPool(path)
 	if err != nil {
 		return err
-	}
-	pool, ok := k.service.(*Pool)
-	if !ok {
-		return fmt.Errorf("%w: %s is no pool", ErrNoChild, path)
-	}
-	s, err := pool.serving()
-	if err != nil || s.path != k.path {
-		return ErrNotServing
 	}
 	s.mu.Lock()
 	defer s.unlock()
@@ -85,6 +78,30 @@ func (g *Group) setMembers(path string, p Policy) error {
 	}
 	s.setMembers(p)
 	return nil
+}
+
+// findPool finds a pool that is the service of a child, or that is served inside its run.
+func (g *Group) findPool(path string) (*serving, error) {
+	if k, err := g.find(path[:max(0, strings.LastIndexByte(path, '/'))]); err == nil {
+		for _, sub := range k.inside() {
+			if sub.path == path && sub.rules.loose {
+				return sub, nil
+			}
+		}
+	}
+	k, err := g.find(path)
+	if err != nil {
+		return nil, err
+	}
+	pool, ok := k.service.(*Pool)
+	if !ok {
+		return nil, fmt.Errorf("%w: %s is no pool", ErrNoChild, path)
+	}
+	s, err := pool.serving()
+	if err != nil || s.path != k.path {
+		return nil, ErrNotServing
+	}
+	return s, nil
 }
 
 func (k *keeper) setPolicy(p Policy) error {
@@ -152,8 +169,11 @@ func (s *serving) find(path string) (*keeper, error) {
 		return nil, fmt.Errorf("%s: %w", k.path, ErrNotServing)
 	}
 	for _, sub := range k.inside() {
-		if below, ok := strings.CutPrefix(k.path+"/"+rest, sub.path+"/"); ok {
+		switch below, ok := strings.CutPrefix(k.path+"/"+rest, sub.path+"/"); {
+		case ok:
 			return sub.find(below)
+		case k.path+"/"+rest == sub.path:
+			return nil, fmt.Errorf("%w: %s is served inside %s; steer that", ErrNoChild, sub.path, k.path)
 		}
 	}
 	return nil, fmt.Errorf("%w: %s has no children", ErrNoChild, k.path)

@@ -54,10 +54,24 @@ func (r *rules) setPolicy(c *record, p *Policy, now time.Time) {
 	old := c.policy
 	c.policy = p
 	switch {
+	case c.state == Backoff && (p.Restart == Never || p.Restart == OnFailure && c.err() == nil):
+		r.forgo(c, now)
 	case c.state == Backoff && !c.due && (p.MinBackoff != old.MinBackoff || p.MaxBackoff != old.MaxBackoff):
 		c.hurt.next = c.since.Add(p.delay(c.hurt.failures-1, r.random()))
 		r.do(wake, c)
 	case c.state == Starting || c.state == Running:
 		r.do(retime, c).time = now
 	}
+}
+
+// forgo leaves out the restart that a child waits for.
+func (r *rules) forgo(c *record, now time.Time) {
+	c.hurt.next = time.Time{}
+	if err := c.err(); err != nil {
+		r.conclude(c, Failed, now, err, &ChildError{c.path, err})
+	} else {
+		r.finish(c, outcome{kind: finished}, now) // or the strategy under way would run it all the same
+	}
+	r.do(wake, c)
+	r.settle(now)
 }

@@ -99,7 +99,8 @@ type Policy struct {
 
 	// Heartbeat is the longest silence between two calls of [Beat], from the moment the child is
 	// Running. After it the run is told to stop, with the cause [ErrHung], and counts as failed; one that
-	// does not stop is Stuck. Time in which the whole process stood still does not count. 0: not
+	// does not stop is Stuck. Time in which the whole process stood still does not count, but for a
+	// standstill shorter than a quarter of this, so beat at least twice as often. 0: not
 	// watched. It can't be negative, and a child that is a group or a pool itself is not watched. It is
 	// systemd's WatchdogSec= and Kubernetes' liveness probe.
 	Heartbeat time.Duration

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -25,11 +26,11 @@ import (
 //
 // A Pool is plain data; set its fields before Serve and leave them alone while it serves. It must not be
 // copied after its first Serve. It goes by the name of the child that it is the Service of, and
-// where there is none by "pool".
+// where there is none, below a suture.Supervisor, by "pool": of two there, put each into a Group.
 type Pool struct {
 	// Policy is that of every member. The zero value restarts a member always. Its StartTimeout,
 	// FailStart and Heartbeat mean something for members that call Ready because they have a method
-	// NotifiesReady, and that call Beat.
+	// NotifiesReady, and that call Beat; a member that is a group or a pool itself is not watched.
 	Policy Policy
 
 	// Max is how many members there may be. 0: no bound.
@@ -160,6 +161,7 @@ type policies struct {
 
 func newPolicies(p Policy) policies {
 	plain, patient := p.withDefaults(false), p.withDefaults(true)
+	patient.Heartbeat = 0 // whose own children have theirs
 	return policies{&plain, &patient}
 }
 
@@ -196,7 +198,7 @@ func (s *serving) admit(name string, service Service, most int) error {
 func (s *serving) setMembers(p Policy) {
 	s.members = newPolicies(p)
 	now := time.Now()
-	for _, c := range s.rules.children {
+	for _, c := range slices.Clone(s.rules.children) { // some may leave
 		if !c.tuned {
 			s.rules.setPolicy(c, s.members.of(c.keeper.service), now)
 		}

@@ -155,3 +155,115 @@ func TestPanicWithErrDoneIsAFailure(t *testing.T) {
 		tr.want("tend/w backoff 1: panic: service should not be restarted", "tend/w starting 2", "tend/w running 2")
 	})
 }
+
+func TestHeartbeatOfAPoolIsNotForMembersWithChildrenOfTheirOwn(t *testing.T) {
+	for name, set := range map[string]func(tr *tree, p *supervise.Pool){
+		"from the start": func(_ *tree, p *supervise.Pool) { p.Policy.Heartbeat = time.Second },
+		"set later": func(tr *tree, _ *supervise.Pool) {
+			if err := tr.SetPolicy("tend/w/*", supervise.Policy{Heartbeat: time.Second}); err != nil {
+				tr.t.Error(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &supervise.Pool{}
+				if name == "from the start" {
+					set(nil, p)
+				}
+				tr := serve(t, single(p, supervise.Policy{}))
+				add(t, p, "g", &supervise.Group{Children: []supervise.Child{{Name: "x", Service: supervise.Func(idle)}}})
+				synctest.Wait()
+				if name == "set later" {
+					set(tr, p)
+				}
+				tr.forget()
+				time.Sleep(time.Hour)
+				tr.want()
+			})
+		})
+	}
+}
+
+func TestPolicyOfAllMembersReachesAPoolBelowSuture(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &supervise.Pool{}
+		tr := serve(t, single(supervise.Func(func(ctx context.Context) error {
+			s := suture.NewSimple("theirs")
+			s.Add(p)
+			return s.Serve(ctx)
+		}), supervise.Policy{}))
+		add(t, p, "m", returns(errBoom))
+		if err := tr.SetPolicy("tend/w/pool/*", supervise.Policy{Restart: supervise.Never}); err != nil {
+			t.Errorf("SetPolicy: %v", err)
+		}
+		time.Sleep(time.Hour)
+		if n := p.Len(); n != 0 {
+			t.Errorf("%d members, want none: the policy did not reach it", n)
+		}
+		want := "restart tend/w/pool: no such child: tend/w/pool is served inside tend/w; steer that"
+		if err := tr.Restart(t.Context(), "tend/w/pool"); !errors.Is(err, supervise.ErrNoChild) || err.Error() != want {
+			t.Errorf("Restart: got %v, want %s", err, want)
+		}
+	})
+}
+
+func TestPolicyThatWouldNotHaveRestartedEndsABackoff(t *testing.T) {
+	for name, c := range map[string]struct {
+		end    error
+		policy supervise.Policy
+		want   string
+	}{
+		"never, after a failure":      {errBoom, supervise.Policy{Restart: supervise.Never}, "tend/w failed 1: boom"},
+		"never, after a clean run":    {nil, supervise.Policy{Restart: supervise.Never}, "tend/w done 1"},
+		"on-failure, after a clean":   {nil, supervise.Policy{Restart: supervise.OnFailure}, "tend/w done 1"},
+		"on-failure, after a failure": {errBoom, supervise.Policy{Restart: supervise.OnFailure, MinBackoff: time.Hour}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr := serve(t, &supervise.Group{Name: "tend", Children: []supervise.Child{
+					{Name: "w", Service: returns(c.end), Policy: hours},
+					{Name: "other", Service: supervise.Func(idle)},
+				}})
+				tr.forget()
+				if err := tr.SetPolicy("tend/w", c.policy); err != nil {
+					t.Fatal(err)
+				}
+				if c.want == "" {
+					tr.want()
+					return
+				}
+				tr.want(c.want)
+				time.Sleep(48 * time.Hour)
+				tr.want()
+			})
+		})
+	}
+}
+
+func TestTinyHeartbeatFiresAndDoesNotSpin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := serve(t, single(supervise.Func(idle), supervise.Policy{Heartbeat: 1, Restart: supervise.Never}))
+		time.Sleep(time.Second)
+		if err := tr.child("tend/w").Err; !errors.Is(err, supervise.ErrHung) {
+			t.Errorf("got %v, want ErrHung", err)
+		}
+	})
+}
+
+func TestStoppedMemberLeavesThePoolWhenThatStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &supervise.Pool{}
+		tr := serve(t, single(p, supervise.Policy{}))
+		add(t, p, "m", supervise.Func(idle))
+		synctest.Wait()
+		tr.calls("Stop", "tend/w/m")
+		if n := p.Len(); n != 1 {
+			t.Errorf("while the pool serves: %d members, want 1", n)
+		}
+		tr.ends(0, nil)
+		if n := p.Len(); n != 0 {
+			t.Errorf("after Serve: %d members, want none", n)
+		}
+	})
+}

@@ -164,6 +164,9 @@ func (r *rules) fall(reason error, now time.Time) {
 	}
 	r.do(beginStop, nil)
 	for _, c := range r.order() {
+		if r.loose && c.atRest() {
+			r.drop(c) // nothing of it is kept
+		}
 		if c.state == Backoff { // or its next run could begin in the middle of the descent
 			r.tell(c, r.why, rest, now)
 		}

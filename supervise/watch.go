@@ -14,11 +14,12 @@ type watch struct {
 	start  time.Time
 	beat   atomic.Int64 // when the last sign came, in nanoseconds since start
 
-	limit time.Duration
-	due   time.Time     // when the next look should be
-	lost  time.Duration // of the time since the last sign, what the process stood still
-	seen  int64         // the last sign that a look saw
-	timer *time.Timer
+	limit   time.Duration
+	due     time.Time     // when the next look should be
+	between time.Duration // the one before it and that
+	lost    time.Duration // of the time since the last sign, what the process stood still
+	seen    int64         // the last sign that a look saw
+	timer   *time.Timer
 }
 
 // looks is how many there are within a heartbeat. A standstill shorter than the time between two may
@@ -35,8 +36,8 @@ func (k *keeper) watch(now time.Time) {
 	w := r.watch.Load()
 	switch limit := k.policy.Heartbeat; {
 	case w == nil && limit > 0:
-		w = &watch{keeper: k, run: r, start: now, limit: limit, due: now.Add(limit / looks)}
-		w.timer = time.AfterFunc(limit/looks, w.look)
+		w = &watch{keeper: k, run: r, start: now, limit: limit}
+		w.await(now, limit)
 		r.watch.Store(w)
 	case w == nil:
 	case limit == 0:
@@ -71,8 +72,13 @@ func (w *watch) count(now time.Time) {
 	if beat != w.seen {
 		w.seen, w.lost = beat, 0
 	}
-	if late := now.Sub(w.due); late > 0 && !w.start.Add(time.Duration(beat)).After(w.due) {
-		w.lost += late
+	late := now.Sub(w.due)
+	if late <= 0 || w.start.Add(time.Duration(beat)).After(w.due) {
+		return
+	}
+	w.lost += late
+	if late > w.between/2 { // no mere delay: it may have stood still since the last look
+		w.lost += w.between
 	}
 }
 
@@ -82,10 +88,19 @@ func (w *watch) goOn(now time.Time) bool {
 	if silence >= w.limit {
 		return false
 	}
-	wait := min(w.limit/looks, w.limit-silence)
-	w.due = now.Add(wait)
-	w.timer.Reset(wait)
+	w.await(now, w.limit-silence)
 	return true
+}
+
+// await sets the time of the next look, of which there need be none after d.
+func (w *watch) await(now time.Time, d time.Duration) {
+	w.between = min(d, max(w.limit/looks, time.Millisecond))
+	w.due = now.Add(w.between)
+	if w.timer == nil {
+		w.timer = time.AfterFunc(w.between, w.look)
+	} else {
+		w.timer.Reset(w.between)
+	}
 }
 
 // sign notes a sign of life.

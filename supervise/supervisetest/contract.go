@@ -29,11 +29,14 @@ import (
 //   - run again, after each of these;
 //   - leave no goroutine behind, whether made by Serve or before by newService. One that keeps
 //     connections open in a client of the program's does leave some;
-//   - call Ready within ten seconds, if it says that it does, by a method NotifiesReady.
+//   - call Ready within ten seconds, and before it ends by itself, if it says that it does, by a method
+//     NotifiesReady.
 //
 // The first run that breaks a rule is the last: what it has left behind would be blamed on the next.
 //
-// It does not see what only the service knows: whether Ready came too early, and whether the work was done.
+// It does not see what only the service knows: whether Ready came too early, and whether the work was done;
+// nor goroutines that nobody can tell from others: those of time.AfterFunc, and those with pprof labels of
+// their own. A Group needs a Name here.
 func TestService(t testing.TB, newService func() supervise.Service) {
 	t.Helper()
 	if err := check(newService); err != nil {
@@ -148,16 +151,25 @@ func (tr *trial) inTree(s supervise.Service, steps func(context.Context, *superv
 		Name: "service", Service: s,
 		Policy: supervise.Policy{Restart: supervise.Never, StartTimeout: readiness, StopTimeout: promptly},
 	}}}
+	_, notifies := s.(interface{ NotifiesReady() })
+	up := 0 // the run that was Running last
 	g.OnEvent = func(e supervise.Event) {
-		if e.Path == path {
-			fault = cmp.Or(fault, faultIn(e))
-			entered <- e
+		switch {
+		case e.Path != path:
+			return
+		case e.State == supervise.Running:
+			up = e.Run
+		case e.State == supervise.Done && notifies && up != e.Run:
+			fault = cmp.Or(fault, fmt.Errorf("run %d: over without Ready, though NotifiesReady says that it calls it", e.Run))
 		}
+		fault = cmp.Or(fault, tr.faultIn(e))
+		entered <- e
 	}
 	ctx, cancel := context.WithCancel(tr.ctx)
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { // the line after steps waits for it
+		pprof.SetGoroutineLabels(tr.ctx) // for what begins when ctx is done
 		err := g.Serve(ctx)
 		close(entered) // every event has been delivered
 		ended <- err
@@ -178,7 +190,7 @@ func (tr *trial) inTree(s supervise.Service, steps func(context.Context, *superv
 }
 
 // faultIn is what an event tells against the service.
-func faultIn(e supervise.Event) error {
+func (tr *trial) faultIn(e supervise.Event) error {
 	if e.Err == nil || e.State == supervise.Stopping { // then it is the cause
 		return nil
 	}
@@ -186,7 +198,7 @@ func faultIn(e supervise.Event) error {
 	var panicked *supervise.PanicError
 	switch {
 	case errors.As(e.Err, &stuck):
-		return fmt.Errorf("run %d: not back %v after it was told to stop; it hangs here:\n%s", e.Run, promptly, stuck.Stacks)
+		return fmt.Errorf("run %d: not back %v after it was told to stop; it hangs here:\n%s", e.Run, promptly, tr.stacks())
 	case errors.As(e.Err, &panicked):
 		return fmt.Errorf("run %d: %w\n%s", e.Run, e.Err, panicked.Stack)
 	default:

@@ -190,6 +190,18 @@ func TestServicesThatBreakTheContract(t *testing.T) {
 				return idle(ctx)
 			})
 		}, []string{"run 1: not back 5s after it was told to stop"}},
+		{"leaves a goroutine when it is told", func(t *testing.T) supervise.Service {
+			end := release(t)
+			return supervise.Func(func(ctx context.Context) error {
+				if ctx.Err() == nil {
+					context.AfterFunc(ctx, func() { <-end })
+				}
+				return idle(ctx)
+			})
+		}, []string{"goroutines are left:\n"}},
+		{"is over before it says Ready", func(*testing.T) supervise.Service {
+			return notifier{func(context.Context) error { return nil }}
+		}, []string{"run 1: over without Ready"}},
 		{"never says Ready", func(*testing.T) supervise.Service { return notifier{idle} }, []string{"run 1: not ready within its start timeout"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
