@@ -70,6 +70,14 @@ var importRules = []importRule{
 		why: "settings are plain checked values; of ours they know supervise.Policy only",
 	},
 	{
+		who: "./internal/loadtest/...", only: []string{std},
+		why: "it counts for bench/plain, too, which is what a program without us loses",
+	},
+	{
+		who: "./internal/loadtest/...", never: []string{"./supervise/...", "./services/...", gin}, tests: true,
+		why: "what puts a server under load knows nothing of how it is made",
+	},
+	{
 		who: "./...", except: []string{root}, never: []string{root}, tests: true,
 		why: "the root is the program: what others need from it belongs in a package",
 	},
