@@ -3,12 +3,12 @@ package services
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,30 +19,74 @@ const (
 	defaultReadHeaderTimeout = 5 * time.Second
 	defaultIdleTimeout       = time.Minute
 	defaultMaxHeaderBytes    = 16 << 10
+	defaultKeepIdle          = 500 * time.Millisecond
+	defaultHoldSocket        = 5 * time.Second
 )
 
-// HTTP serves a handler on a TCP address. It is ready when it listens, so the next sibling starts
-// only then. A pointer to it is a supervise.Service; it may be served again after it has returned,
-// but not twice at a time.
+// HTTP serves a handler so that no request is lost: not when it stops, not when it is restarted. It is
+// ready when it listens, so the next sibling starts only then. A pointer to it is a
+// supervise.Service; it may be served again after it has returned, but not twice at a time.
 //
-// When its ctx is done it stops listening, finishes the requests in flight, and returns nil. What
-// is not finished within supervise.StopContext is cut off, and counted in the error it returns.
+// When it is told to stop for good, it goes on accepting for DrainDelay, with `Connection: close` on
+// every response; then closes the door to newcomers, answers whoever is inside, gives idle
+// connections KeepIdle for a request that may be on its way, and only then shuts down. What is not
+// finished within supervise.StopContext is cut off, and counted in the error that Serve returns.
+//
+// When it is told to restart, or its run fails, the socket stays open and the next run goes on accepting
+// from it, while what is in flight is finished beside that run. The socket is closed when the service comes to
+// rest (its group calls Close), or after HoldSocket without a run. docs/http.md has the sequence, and
+// what it was measured against.
 type HTTP struct {
-	// Addr is where to listen, as for net.Listen: "host:port", or ":port" for every address of the
-	// machine. Port 0 takes a free one, which BoundAddr tells. Empty: ":http", as in net/http.
+	// Addr is where to listen: "host:port", or ":port" for every address of the machine, or
+	// "unix:path". Port 0 takes a free one, which BoundAddr tells. A unix socket has mode 0600, and
+	// takes the place of a stale one, that is one where nobody answers. Empty: ":http", as in net/http,
+	// or ":https" with a certificate.
 	Addr string
 
+	// Listener is where to accept instead, as from socket activation or in a test. It is not closed
+	// between runs, if it has a method SetDeadline, as those of package net have; one of another
+	// kind serves one run only. nil: Addr.
+	Listener net.Listener
+
 	// Handler answers the requests. The context of a request has the values of the run's, so the
-	// functions of package supervise work on it; it is not done when the run is told to stop, but
-	// when the request must have ended: after supervise.StopContext, or when its client is gone.
-	// A handler that goes on after that keeps the run from ending, until it is Stuck; one that has
-	// hijacked its connection is not waited for.
-	// nil: every request is answered 404.
+	// functions of package supervise work on it. It is not done when the run is told to stop, but when
+	// the time for stopping begins to run out, or when the client is gone; [Draining] tells earlier.
+	// A handler that goes on after supervise.StopContext keeps the run from ending, until it is
+	// Stuck. One that panics answers 500, or cuts the connection when it has written something;
+	// the panic is logged and counted. nil: every request is answered 404.
 	Handler http.Handler
 
-	// Log is told the address when it is bound, and the faults that net/http reports: panics of
-	// the handler, failures to accept. nil: slog.Default().
+	// Log is told the address when it is bound, panics of the handler, and the faults that net/http
+	// reports. nil: slog.Default().
 	Log *slog.Logger
+
+	// CertFile and KeyFile are a certificate, with its chain, and its key, in PEM. When the files
+	// change the new ones are used, without a restart; when they cannot be read, the old ones stay,
+	// and the log says why. Empty: no TLS, unless TLS has a certificate.
+	CertFile, KeyFile string
+
+	// TLS is the base of the configuration of TLS. nil: Go's defaults, if there is a certificate.
+	TLS *tls.Config
+
+	// H2C also takes HTTP/2 without TLS, from clients that know before that it is spoken.
+	H2C bool
+
+	// DrainDelay is how long it goes on accepting after it was told to stop: the time that a load
+	// balancer takes to find out. It is part of the time for stopping, of which it takes at most half.
+	// 0: none.
+	DrainDelay time.Duration
+
+	// KeepIdle is how long an idle connection is kept, once new ones are no longer accepted, for a
+	// request that the client may be sending just then. 0: 500ms; <0: not at all.
+	KeepIdle time.Duration
+
+	// HoldSocket is how long the socket stays open while no run accepts from it, and clients wait in its
+	// queue. 0: 5s; <0: not at all, so that clients are refused between two runs.
+	HoldSocket time.Duration
+
+	// MaxConns is how many connections are open at a time; more wait in the socket's queue. 0: no
+	// bound.
+	MaxConns int
 
 	// ReadHeaderTimeout bounds reading the header of a request. 0: 5s; <0: none.
 	ReadHeaderTimeout time.Duration
@@ -53,7 +97,34 @@ type HTTP struct {
 	// MaxHeaderBytes bounds the header of a request. 0: 16 KiB.
 	MaxHeaderBytes int
 
-	bound atomic.Pointer[net.Addr]
+	socket   socket
+	counts   counts
+	leftover leftovers
+	lastRun  context.Context //nolint:containedctx // Close has no other way to learn how much time it has
+}
+
+// HTTPStats counts what an HTTP has done since it was made. The first three are of this moment.
+type HTTPStats struct {
+	Conns    int // connections open
+	Requests int // requests in flight, those that hijacked their connection included
+	Leftover int // of the connections, those that are finished beside a later run
+
+	Panics       int // handlers that panicked
+	Cut          int // requests cut off, because the time for stopping was over
+	AcceptFaults int // failures to accept, such as no file descriptor left
+}
+
+// Stats tells what the service has done.
+func (h *HTTP) Stats() HTTPStats {
+	c := &h.counts
+	return HTTPStats{
+		Conns: int(c.conns.Load()), Requests: int(c.requests.Load()), Leftover: h.leftover.conns(),
+		Panics: int(c.panics.Load()), Cut: int(c.cut.Load()), AcceptFaults: int(c.acceptFaults.Load()),
+	}
+}
+
+type counts struct {
+	conns, requests, panics, cut, acceptFaults atomic.Int64
 }
 
 // ListenError says that HTTP could not have its address. It is a type so that a program can treat
@@ -78,40 +149,75 @@ func (e *ListenError) Unwrap() error { return e.Err }
 func (h *HTTP) NotifiesReady() {}
 
 // String is "http" and the address.
-func (h *HTTP) String() string { return "http " + h.Addr }
-
-// BoundAddr is the address it listens on, from when it is ready until the end of the run; nil
-// otherwise.
-func (h *HTTP) BoundAddr() net.Addr {
-	if addr := h.bound.Load(); addr != nil {
-		return *addr
+func (h *HTTP) String() string {
+	if h.Listener != nil {
+		return "http " + h.Listener.Addr().String()
 	}
-	return nil
+	return "http " + h.Addr
 }
 
+// BoundAddr is the address it listens on, from when it is ready until the socket is closed; nil
+// otherwise. Between two runs it is the one that clients wait at.
+func (h *HTTP) BoundAddr() net.Addr { return h.socket.addr() }
+
 // Serve listens, calls supervise.Ready, and answers requests until ctx is done. It returns nil
-// when every request in flight then was finished. An address that it cannot have is a
-// [*ListenError].
+// when no request was cut off. An address that it cannot have is a [*ListenError].
+//
+// What ctx was ended by (context.Cause) decides what follows: when another run will, as after
+// supervise.ErrRestart or a sibling's failure, Serve returns at once and leaves the requests in flight to
+// that. Outside of a tree the socket is closed when Serve returns.
 func (h *HTTP) Serve(ctx context.Context) error {
-	listener, err := h.listen(ctx)
+	certs, err := h.certificates()
 	if err != nil {
 		return err
 	}
-	addr := listener.Addr()
-	h.bound.Store(&addr)
-	defer h.bound.Store(nil)
-
-	r := h.start(ctx, listener)
+	door, err := h.socket.open(ctx, h)
+	if err != nil {
+		return err
+	}
+	if supervise.Path(ctx) == "" {
+		defer h.Close()
+	}
+	defer h.socket.hold(h.holdSocket())
+	defer certs.follow()()
+	h.lastRun = ctx
+	r := h.start(ctx, door, certs.config(h.TLS))
 	h.log().LogAttrs(ctx, slog.LevelInfo, "listening",
-		slog.String("service", supervise.Path(ctx)), slog.String("addr", addr.String()))
+		slog.String("service", supervise.Path(ctx)), slog.String("addr", door.Addr().String()))
 	supervise.Ready(ctx)
 
 	select {
 	case <-r.ended: // though nobody told it to stop
-		return fmt.Errorf("serve on %s: %w; requests cut off: %d", h.Addr, r.err, r.cut())
+		h.leftover.add(r)
+		return fmt.Errorf("accept on %s: %w", h.String(), r.err)
 	case <-ctx.Done():
-		return r.stop(ctx)
 	}
+	if runsAgain(ctx) {
+		h.leftover.add(r)
+		return nil
+	}
+	return h.drain(ctx, r)
+}
+
+// Close closes the socket. The group of the service calls it when no further run will follow. Requests
+// that a failed run left in flight have until the supervise.StopContext of that run ends, and are then cut
+// off, which the error tells.
+func (h *HTTP) Close() error {
+	last := h.lastRun
+	if last == nil { // it never ran
+		last = context.Background()
+	}
+	stop, cancel := supervise.StopContext(last)
+	defer cancel()
+	return errors.Join(h.socket.close(), h.leftover.finish(stop))
+}
+
+// runsAgain tells whether ctx was ended by something that another run follows. A plain cancellation
+// is that of somebody who is no supervisor of ours.
+func runsAgain(ctx context.Context) bool {
+	cause := context.Cause(ctx)
+	return supervise.Path(ctx) != "" && !errors.Is(cause, supervise.ErrStop) &&
+		cause != context.Canceled && cause != context.DeadlineExceeded //nolint:errorlint // the bare ones only
 }
 
 func (h *HTTP) log() *slog.Logger {
@@ -121,90 +227,5 @@ func (h *HTTP) log() *slog.Logger {
 	return h.Log
 }
 
-func (h *HTTP) listen(ctx context.Context) (net.Listener, error) {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", cmp.Or(h.Addr, ":http"))
-	switch {
-	case err == nil:
-		return listener, nil
-	case ctx.Err() != nil: // told to stop during a look-up of the host
-		return nil, ctx.Err()
-	default:
-		return nil, &ListenError{Addr: h.Addr, Err: err}
-	}
-}
-
-// httpRun is what one run has under way.
-type httpRun struct {
-	addr   string
-	server *http.Server
-	end    context.CancelFunc // of the contexts of all requests
-	ended  chan struct{}      // closed when the accept loop has ended
-	err    error              // how it did, once ended is closed
-	open   sync.WaitGroup     // connections that net/http has a goroutine with
-	active atomic.Int64       // requests that the handler is at, hijacked ones too
-}
-
-// start serves listener until stop or cut, which wait for all that begins here.
-func (h *HTTP) start(ctx context.Context, listener net.Listener) *httpRun {
-	// Detached: requests in flight are to be finished when ctx is done.
-	base, end := context.WithCancel(context.WithoutCancel(ctx))
-	r := &httpRun{addr: h.Addr, end: end, ended: make(chan struct{})}
-	handler := h.Handler
-	if handler == nil {
-		handler = http.NotFoundHandler()
-	}
-	r.server = &http.Server{
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			r.active.Add(1)
-			defer r.active.Add(-1)
-			handler.ServeHTTP(w, req)
-		}),
-		ReadHeaderTimeout: cmp.Or(h.ReadHeaderTimeout, defaultReadHeaderTimeout),
-		IdleTimeout:       cmp.Or(h.IdleTimeout, defaultIdleTimeout),
-		MaxHeaderBytes:    cmp.Or(h.MaxHeaderBytes, defaultMaxHeaderBytes),
-		ErrorLog:          slog.NewLogLogger(h.log().With("service", supervise.Path(ctx)).Handler(), slog.LevelError),
-		BaseContext:       func(net.Listener) context.Context { return base },
-		ConnState:         r.count,
-	}
-	go func() {
-		defer close(r.ended)
-		r.err = r.server.Serve(listener)
-	}()
-	return r
-}
-
-// count is told of StateNew by the accept loop, so open never grows once that has ended.
-func (r *httpRun) count(_ net.Conn, state http.ConnState) {
-	switch state {
-	case http.StateNew:
-		r.open.Add(1)
-	case http.StateClosed, http.StateHijacked:
-		r.open.Done()
-	case http.StateActive, http.StateIdle:
-	}
-}
-
-// stop finishes the requests in flight, as far as the time of the run allows.
-func (r *httpRun) stop(ctx context.Context) error {
-	stop, cancel := supervise.StopContext(ctx)
-	defer cancel()
-	late := r.server.Shutdown(stop)
-	<-r.ended
-	cut := r.cut()
-	if late == nil || cut == 0 {
-		return nil
-	}
-	// Not wrapping late: that would read as a clean answer to being told to stop.
-	return fmt.Errorf("stop serving on %s: out of time; requests cut off: %d", r.addr, cut)
-}
-
-// cut closes every connection, waits until their handlers are back, and tells how many requests
-// were in flight. The accept loop must have ended.
-func (r *httpRun) cut() (requests int64) {
-	requests = r.active.Load()
-	r.server.Close()
-	r.end()
-	r.open.Wait()
-	return requests
-}
+func (h *HTTP) holdSocket() time.Duration { return cmp.Or(h.HoldSocket, defaultHoldSocket) }
+func (h *HTTP) keepIdle() time.Duration   { return cmp.Or(h.KeepIdle, defaultKeepIdle) }

@@ -1,0 +1,142 @@
+package services
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// connState is the state of a connection, as net/http tells it, and that it is gone for good.
+type connState struct{ atomic.Int32 }
+
+const stateGone = int32(http.StateClosed) + 1
+
+func (s *connState) gone() { s.Store(stateGone) }
+
+// conns are the connections of one run, from Accept until they are closed, by net/http or by whoever
+// hijacked them.
+type conns struct {
+	mu   sync.Mutex
+	open map[*track]net.Conn
+
+	handled sync.WaitGroup // those that net/http has a goroutine with
+}
+
+// note is http.Server.ConnState. It is told of StateNew by the accept loop, so handled never grows once
+// that has ended; and in the order of the states of a connection.
+func (c *conns) note(nc net.Conn, state http.ConnState) {
+	t := trackOf(nc)
+	if t == nil {
+		return
+	}
+	switch state {
+	case http.StateNew:
+		c.handled.Add(1)
+		c.add(t, nc)
+	case http.StateClosed:
+		c.handled.Done()
+		c.remove(t)
+		return
+	case http.StateHijacked:
+		c.handled.Done()
+	case http.StateActive, http.StateIdle:
+	}
+	if t.state.Load() != stateGone {
+		t.state.Store(int32(state))
+	}
+}
+
+func (c *conns) add(t *track, nc net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open == nil {
+		c.open = map[*track]net.Conn{}
+	}
+	c.open[t] = nc
+}
+
+func (c *conns) remove(t *track) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.open, t)
+}
+
+// each calls f for every connection that is not gone.
+func (c *conns) each(f func(t *track, nc net.Conn, state http.ConnState)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for t, nc := range c.open {
+		if state := t.state.Load(); state == stateGone {
+			delete(c.open, t) // hijacked, and then closed
+		} else {
+			f(t, nc, http.ConnState(state))
+		}
+	}
+}
+
+func (c *conns) count() (n int) {
+	c.each(func(*track, net.Conn, http.ConnState) { n++ })
+	return n
+}
+
+// look is how often settle looks. net/http tells of no end of a hijacked connection, and none of this is
+// worth a channel for each request.
+const look = 5 * time.Millisecond
+
+// slowStart is how long a connection may take to send the first byte of a request, before it counts as
+// idle.
+const slowStart = 5 * time.Second
+
+// settle waits until no connection has a request under way, and each has been idle for so long that a
+// client that was about to send one has done so; or until ctx is done.
+func (c *conns) settle(ctx context.Context, keepIdle time.Duration) {
+	ticker := time.NewTicker(look)
+	defer ticker.Stop()
+	idle := map[*track]time.Time{}
+	for c.busy(idle, time.Now(), keepIdle) {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// busy tells whether there is something to wait for. idle has since when a connection was seen idle.
+func (c *conns) busy(idle map[*track]time.Time, now time.Time, keepIdle time.Duration) (busy bool) {
+	c.each(func(t *track, _ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			busy = busy || now.Sub(t.since) < slowStart
+		case http.StateIdle:
+			if idle[t].IsZero() {
+				idle[t] = now
+			}
+			busy = busy || now.Sub(idle[t]) < keepIdle
+		default:
+			delete(idle, t)
+			busy = true
+		}
+	})
+	return busy
+}
+
+// closeHijacked closes the connections that net/http no longer closes, and tells how many no handler is at.
+func (c *conns) closeHijacked() (n int64) {
+	var hijacked []net.Conn
+	c.each(func(t *track, nc net.Conn, state http.ConnState) {
+		if state == http.StateHijacked {
+			hijacked = append(hijacked, nc)
+			if !t.busy.Load() {
+				n++
+			}
+		}
+	})
+	for _, nc := range hijacked {
+		_ = nc.Close()
+	}
+	return n
+}

@@ -1,0 +1,174 @@
+package services
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// door is how one run accepts from a socket. Closing it leaves the socket open, where that can be.
+type door struct {
+	net.Listener
+	counts *counts
+	log    *slog.Logger
+	places chan struct{} // a token for each connection that may be open; nil: no bound
+	closed chan struct{}
+	once   sync.Once
+
+	starved bool // the last Accept found no file descriptor; only the accept loop uses it
+}
+
+func newDoor(l net.Listener, h *HTTP) *door {
+	d := &door{Listener: l, counts: &h.counts, log: h.log(), closed: make(chan struct{})}
+	if h.MaxConns > 0 {
+		d.places = make(chan struct{}, h.MaxConns)
+	}
+	return d
+}
+
+// Accept waits for a connection, and for a place for it. A connection that comes while the door is being
+// closed is still let in.
+func (d *door) Accept() (net.Conn, error) {
+	if !d.take() {
+		return nil, net.ErrClosed
+	}
+	nc, err := d.Listener.Accept()
+	if err != nil {
+		d.give()
+		return nil, d.fault(err)
+	}
+	d.starved = false
+	d.counts.conns.Add(1)
+	return newConn(nc, d), nil
+}
+
+// Close makes Accept return.
+func (d *door) Close() (err error) {
+	d.once.Do(func() {
+		close(d.closed)
+		if l, ok := d.Listener.(deadliner); ok {
+			err = l.SetDeadline(time.Unix(1, 0))
+		} else {
+			err = d.Listener.Close()
+		}
+	})
+	return err
+}
+
+func (d *door) isClosed() bool {
+	select {
+	case <-d.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+func (d *door) take() bool {
+	if d.isClosed() {
+		return false
+	}
+	if d.places == nil {
+		return true
+	}
+	select {
+	case d.places <- struct{}{}:
+		return true
+	case <-d.closed:
+		return false
+	}
+}
+
+func (d *door) give() {
+	if d.places != nil {
+		<-d.places
+	}
+}
+
+// fault counts a failure to accept, and logs the first of a row without file descriptors. net/http waits
+// and tries again by itself.
+func (d *door) fault(err error) error {
+	if d.isClosed() {
+		return net.ErrClosed
+	}
+	d.counts.acceptFaults.Add(1)
+	if out := errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE); out && !d.starved {
+		d.starved = true
+		d.log.Error("out of file descriptors: clients wait", slog.String("addr", d.Addr().String()), slog.Any("err", err))
+	}
+	return err
+}
+
+// track is what is known of one connection. It is in a connection of ours, which net/http has inside of
+// TLS or as it is.
+type track struct {
+	door  *door
+	state connState
+	once  sync.Once
+	since time.Time   // when it was accepted
+	busy  atomic.Bool // a handler is at it
+	reply writer1     // of the request that the connection is at; HTTP/1 has one at a time
+}
+
+// newConn wraps a connection without taking away what net/http does with its own: sendfile, and the
+// half close that lets a client read an answer before the connection is reset.
+func newConn(nc net.Conn, d *door) net.Conn {
+	t := &track{door: d, since: time.Now()}
+	switch nc := nc.(type) {
+	case *net.TCPConn:
+		return &tcpConn{nc, t}
+	case *net.UnixConn:
+		return &unixConn{nc, t}
+	default:
+		return &otherConn{nc, t}
+	}
+}
+
+func (t *track) tracked() *track { return t }
+
+// close is for Close, which net/http and handlers may call more than once.
+func (t *track) close(c io.Closer) error {
+	t.once.Do(func() {
+		t.state.gone()
+		t.door.counts.conns.Add(-1)
+		t.door.give()
+	})
+	return c.Close()
+}
+
+type tcpConn struct {
+	*net.TCPConn
+	*track
+}
+
+func (c *tcpConn) Close() error { return c.track.close(c.TCPConn) }
+
+type unixConn struct {
+	*net.UnixConn
+	*track
+}
+
+func (c *unixConn) Close() error { return c.track.close(c.UnixConn) }
+
+type otherConn struct {
+	net.Conn
+	*track
+}
+
+func (c *otherConn) Close() error { return c.track.close(c.Conn) }
+
+// trackOf finds ours in a connection of net/http's.
+func trackOf(c net.Conn) *track {
+	if tls, ok := c.(interface{ NetConn() net.Conn }); ok {
+		c = tls.NetConn()
+	}
+	if ours, ok := c.(interface{ tracked() *track }); ok {
+		return ours.tracked()
+	}
+	return nil
+}

@@ -1,0 +1,287 @@
+package services
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"tend.example/tend/supervise"
+)
+
+// httpRun is what one run of an HTTP has under way.
+type httpRun struct {
+	http   *HTTP
+	log    *slog.Logger
+	server *http.Server
+	door   *door
+	conns  conns
+
+	handler http.Handler
+	end     func()        // of the contexts of all requests
+	ended   chan struct{} // closed when the accept loop has ended
+	err     error         // how it did, once ended is closed
+
+	lame     atomic.Bool   // every response says `Connection: close`
+	draining chan struct{} // closed when requests that last for long are to end
+	active   atomic.Int64  // requests that a handler is at
+	late     atomic.Bool   // the contexts of all requests have been ended
+	gaveUp   atomic.Int64  // requests that had no answer then
+}
+
+type (
+	runKey  struct{} // of the *httpRun, in the context of a request
+	connKey struct{} // of the *track
+)
+
+// Draining is closed when the HTTP service that serves the request wants handlers to end that would go
+// on by themselves, such as streams and WebSockets: no new connections are accepted any more, or another
+// run has taken over. The context of the request goes on for as long as it can. ctx is the context of
+// the request; for another one Draining returns nil, which is never closed.
+func Draining(ctx context.Context) <-chan struct{} {
+	if r, ok := ctx.Value(runKey{}).(*httpRun); ok {
+		return r.draining
+	}
+	return nil
+}
+
+// start accepts from door until that is closed. leave, drain or cut wait for all that begins here.
+func (h *HTTP) start(ctx context.Context, door *door, config *tls.Config) *httpRun {
+	r := &httpRun{
+		http:     h,
+		log:      h.log().With(slog.String("service", supervise.Path(ctx))),
+		door:     door,
+		handler:  h.Handler,
+		ended:    make(chan struct{}),
+		draining: make(chan struct{}),
+	}
+	if r.handler == nil {
+		r.handler = http.NotFoundHandler()
+	}
+	// Detached: requests in flight are to be finished when ctx is done.
+	base, end := context.WithCancel(context.WithValue(context.WithoutCancel(ctx), runKey{}, r))
+	r.end = func() {
+		r.late.Store(true)
+		end()
+	}
+	r.server = &http.Server{
+		Handler:           http.HandlerFunc(r.serve),
+		TLSConfig:         config,
+		ReadHeaderTimeout: cmp.Or(h.ReadHeaderTimeout, defaultReadHeaderTimeout),
+		IdleTimeout:       cmp.Or(h.IdleTimeout, defaultIdleTimeout),
+		MaxHeaderBytes:    cmp.Or(h.MaxHeaderBytes, defaultMaxHeaderBytes),
+		ErrorLog:          slog.NewLogLogger(quiet{r.log.Handler()}, slog.LevelWarn),
+		BaseContext:       func(net.Listener) context.Context { return base },
+		ConnContext: func(ctx context.Context, nc net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, trackOf(nc))
+		},
+		ConnState: r.conns.note,
+		Protocols: h.protocols(config != nil),
+	}
+	go func() { // whoever ends the run waits for ended
+		defer close(r.ended)
+		if config != nil {
+			r.err = r.server.ServeTLS(door, "", "")
+		} else {
+			r.err = r.server.Serve(door)
+		}
+	}()
+	return r
+}
+
+func (h *HTTP) protocols(tls bool) *http.Protocols {
+	p := &http.Protocols{}
+	p.SetHTTP1(true)
+	p.SetHTTP2(tls)
+	p.SetUnencryptedHTTP2(h.H2C)
+	return p
+}
+
+// quiet leaves out what has been logged in another way.
+type quiet struct{ slog.Handler }
+
+func (q quiet) Handle(ctx context.Context, record slog.Record) error {
+	if strings.HasPrefix(record.Message, "http: Accept error") {
+		return nil
+	}
+	return q.Handler.Handle(ctx, record)
+}
+
+// serve calls the handler.
+func (r *httpRun) serve(w http.ResponseWriter, req *http.Request) {
+	r.active.Add(1)
+	r.http.counts.requests.Add(1)
+	defer func() {
+		r.active.Add(-1)
+		r.http.counts.requests.Add(-1)
+	}()
+	t, _ := req.Context().Value(connKey{}).(*track)
+	if t == nil || req.ProtoMajor != 1 {
+		w2 := &writer2{reply{ResponseWriter: w, run: r}}
+		defer r.recovered(&w2.reply, req)
+		r.handler.ServeHTTP(w2, req)
+		r.handled(&w2.reply)
+		return
+	}
+	t.busy.Store(true)
+	defer t.busy.Store(false)
+	t.reply = writer1{reply{ResponseWriter: w, run: r}} // in place: a request costs no allocation of ours
+	defer r.recovered(&t.reply.reply, req)
+	r.handler.ServeHTTP(&t.reply, req)
+	r.handled(&t.reply.reply)
+}
+
+// handled sees to it that a handler which wrote nothing is not taken for one that succeeded, when it was
+// its context that made it return.
+func (r *httpRun) handled(w *reply) {
+	switch {
+	case w.begun:
+	case r.late.Load():
+		r.gaveUp.Add(1)
+		http.Error(w, "stopping", http.StatusServiceUnavailable)
+	default:
+		w.begin(http.StatusOK)
+	}
+}
+
+// recovered answers for a handler that panicked, if nothing is answered yet; else the client is to see
+// that the answer is not whole.
+func (r *httpRun) recovered(w *reply, req *http.Request) {
+	value := recover()
+	if value == nil {
+		return
+	}
+	if value == http.ErrAbortHandler { //nolint:errorlint // as net/http does
+		panic(value)
+	}
+	r.http.counts.panics.Add(1)
+	r.log.LogAttrs(req.Context(), slog.LevelError, "handler panicked",
+		slog.String("method", req.Method), slog.String("route", cmp.Or(req.Pattern, req.URL.Path)),
+		slog.String("err", fmt.Sprint(value)), slog.String("stack", string(debug.Stack())))
+	if w.begun {
+		panic(http.ErrAbortHandler)
+	}
+	clear(w.Header())
+	http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+}
+
+// --- the end of a run ------------------------------------------------------------------------------
+
+// settleFor is how long handshakes that have begun may take: several round trips on a network, and on
+// this machine more than enough.
+const settleFor = 50 * time.Millisecond
+
+// drain ends the run without losing a request, as far as the time for stopping allows, and those that
+// earlier runs left.
+func (h *HTTP) drain(ctx context.Context, r *httpRun) error {
+	stop, cancel := supervise.StopContext(ctx)
+	defer cancel()
+	defer whenRunningOut(stop, r.end)()
+	r.lame.Store(true)
+	pause(stop, h.drainDelay(stop))
+	r.closeDoor(stop)
+	fault := h.socket.close() // from now on clients are refused
+	close(r.draining)
+	r.conns.settle(stop, h.keepIdle())
+	return errors.Join(r.shutdown(stop), h.leftover.finish(stop), fault)
+}
+
+// drainDelay is at most half of the time for stopping.
+func (h *HTTP) drainDelay(stop context.Context) time.Duration {
+	deadline, ok := stop.Deadline()
+	if !ok {
+		return h.DrainDelay
+	}
+	return min(h.DrainDelay, time.Until(deadline)/2)
+}
+
+// closeDoor keeps newcomers out, lets in who has been at the door, and closes it.
+func (r *httpRun) closeDoor(stop context.Context) {
+	h := r.http
+	if h.socket.bar(h.Listener == nil) {
+		pause(stop, settleFor)
+		for h.socket.waiting() > 0 && stop.Err() == nil {
+			pause(stop, time.Millisecond)
+		}
+	} else {
+		r.awaitQuiet(stop)
+	}
+	_ = r.door.Close() // what it would say, ended says
+	<-r.ended
+}
+
+// awaitQuiet waits until nobody has come for a while, or for a second.
+func (r *httpRun) awaitQuiet(stop context.Context) {
+	for range 20 {
+		before := r.conns.count()
+		pause(stop, settleFor)
+		if r.conns.count() <= before {
+			return
+		}
+	}
+}
+
+// leave ends the run's part in accepting. Its connections end by themselves.
+func (r *httpRun) leave() {
+	r.lame.Store(true)
+	_ = r.door.Close() // what it would say, ended says
+	<-r.ended
+	close(r.draining)
+}
+
+// shutdown closes what is idle, and at the end of stop what is not.
+func (r *httpRun) shutdown(stop context.Context) error {
+	_ = r.server.Shutdown(stop) // its only error says that stop has ended, and cut says what of
+	if n := r.cut(); n > 0 {
+		return fmt.Errorf("stop serving on %s: out of time; requests cut off: %d", r.http.Addr, n)
+	}
+	return nil
+}
+
+// cut closes every connection, waits until their handlers are back, and tells how many requests
+// were in flight, or had been given up. The accept loop must have ended.
+func (r *httpRun) cut() (requests int64) {
+	requests = r.active.Load() + r.gaveUp.Load()
+	_ = r.server.Close()
+	requests += r.conns.closeHijacked()
+	r.http.counts.cut.Add(requests)
+	r.end()
+	r.conns.handled.Wait()
+	return requests
+}
+
+// whenRunningOut calls end when a fifth of the time for stopping is left, but at most a second: so that
+// handlers can still say that they are cut short. The function it returns takes that back.
+func whenRunningOut(stop context.Context, end func()) (free func()) {
+	deadline, ok := stop.Deadline()
+	if !ok {
+		return func() {}
+	}
+	left := time.Until(deadline)
+	running, cancel := context.WithTimeout(stop, left-min(time.Second, left/5))
+	forget := context.AfterFunc(running, end)
+	return func() {
+		forget()
+		cancel()
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
