@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -13,6 +14,7 @@ import (
 	"tend.example/tend/internal/drill"
 	"tend.example/tend/services"
 	"tend.example/tend/services/admin"
+	"tend.example/tend/services/router"
 	"tend.example/tend/supervise"
 )
 
@@ -29,7 +31,7 @@ func newTree(cfg config.Config, log *slog.Logger) (*supervise.Group, error) {
 	}
 	tree.Children = []supervise.Child{
 		{Name: "admin", Service: &mustListen{HTTP: &services.HTTP{Addr: cfg.AdminAddr, Handler: view.Handler(), Log: log}}},
-		{Name: "hello", Service: &mustListen{HTTP: &services.HTTP{Addr: cfg.HTTPAddr, Handler: helloHandler(), Log: log}}},
+		{Name: "hello", Service: &mustListen{HTTP: newHello(cfg, log)}, Policy: supervise.Policy{StopTimeout: drainTimeout + cfg.DrainDelay}},
 		{Name: "timer", Service: &services.Job{Schedule: services.Every(cfg.TimerEvery), Do: tick(log)}},
 	}
 	if err := cfg.Policies.Apply(tree); err != nil {
@@ -41,10 +43,13 @@ func newTree(cfg config.Config, log *slog.Logger) (*supervise.Group, error) {
 	return tree, nil
 }
 
-func helloHandler() http.Handler {
-	engine := gin.New()
+// drainTimeout is what hello has to finish what is in flight, besides the time in which it still accepts.
+const drainTimeout = 10 * time.Second
+
+func newHello(cfg config.Config, log *slog.Logger) *services.HTTP {
+	engine := router.New(log.With(slog.String("service", "tend/hello")))
 	engine.GET("/hello", func(c *gin.Context) { c.String(http.StatusOK, "Hello World!") })
-	return engine
+	return &services.HTTP{Addr: cfg.HTTPAddr, Handler: engine, Log: log, DrainDelay: cfg.DrainDelay}
 }
 
 func tick(log *slog.Logger) func(context.Context) error {

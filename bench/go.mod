@@ -8,4 +8,9 @@ require (
 	tend.example/tend v0.0.0
 )
 
+require (
+	github.com/fsnotify/fsnotify v1.10.1 // indirect
+	golang.org/x/sys v0.41.0 // indirect
+)
+
 replace tend.example/tend => ../

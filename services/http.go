@@ -183,7 +183,7 @@ func (h *HTTP) Serve(ctx context.Context) error {
 	h.lastRun = ctx
 	r := h.start(ctx, door, certs.config(h.TLS))
 	h.log().LogAttrs(ctx, slog.LevelInfo, "listening",
-		slog.String("service", supervise.Path(ctx)), slog.String("addr", door.Addr().String()))
+		slog.String("service", supervise.Path(ctx)), slog.String("addr", h.BoundAddr().String()))
 	supervise.Ready(ctx)
 
 	select {

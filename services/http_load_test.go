@@ -34,7 +34,7 @@ func answers() http.Handler {
 // underLoad serves h and puts it under load, until the service has ended.
 func underLoad(t *testing.T, h *services.HTTP, load loadtest.Load) *loaded {
 	t.Helper()
-	h.Handler = answers()
+	h.Handler, h.KeepIdle = answers(), 0
 	l := &loaded{failing: newFailing(h), t: t, load: load, result: make(chan loadtest.Result, 1)}
 	brief := supervise.Policy{MinBackoff: 20 * time.Millisecond, MaxBackoff: 20 * time.Millisecond}
 	l.tree = serve(t, supervise.Child{Name: "web", Service: l.failing, Policy: brief})

@@ -80,10 +80,14 @@ func TestPortTakenBetweenTwoRunsIsAFailureThatIsRetried(t *testing.T) {
 }
 
 func TestUnixSocketIsPrivate(t *testing.T) {
+	var log records
 	path := filepath.Join(t.TempDir(), "s")
 	h := newHTTP(hello)
-	h.Addr = "unix:" + path
+	h.Addr, h.Log = "unix:"+path, log.logger()
 	tr := running(t, h, supervise.Policy{})
+	if log.count("msg=listening service=test/web addr="+path+"\n") != 1 {
+		t.Errorf("log: got %s, want the address", log.String())
+	}
 	info, err := os.Stat(path)
 	if err != nil || info.Mode() != os.ModeSocket|0o600 {
 		t.Errorf("got %v, %v, want a socket of mode 0600", info.Mode(), err)

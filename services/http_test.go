@@ -20,7 +20,7 @@ import (
 
 // newHTTP listens on a free port and logs into the void.
 func newHTTP(handler http.HandlerFunc) *services.HTTP {
-	return &services.HTTP{Addr: "127.0.0.1:0", Handler: handler, Log: slog.New(slog.DiscardHandler)}
+	return &services.HTTP{Addr: "127.0.0.1:0", Handler: handler, Log: slog.New(slog.DiscardHandler), KeepIdle: 20 * time.Millisecond}
 }
 
 func awaitRunning(t *testing.T, tr *tree) {

@@ -26,6 +26,7 @@ type Config struct {
 	AdminAddr       string
 	Policies        Policies
 	ShutdownTimeout time.Duration // 0: no bound
+	DrainDelay      time.Duration // less than ShutdownTimeout
 	LogLevel        slog.Level
 	LogFormat       string // "text" or "json"
 	Drill           bool
@@ -65,12 +66,13 @@ func Usage() string {
 func (c *Config) flags() *pflag.FlagSet {
 	flags := pflag.NewFlagSet("tend", pflag.ContinueOnError)
 	flags.SortFlags = false
-	flags.StringVar(&c.HTTPAddr, "http-addr", ":8080", "`host:port` where hello is served; port 0 takes a free one")
+	flags.StringVar(&c.HTTPAddr, "http-addr", ":8080", "`host:port` where hello is served, or unix:PATH; port 0 takes a free one")
 	flags.DurationVar(&c.TimerEvery, "timer-every", 30*time.Second, "how often the timer job runs")
-	flags.StringVar(&c.AdminAddr, "admin-addr", "127.0.0.1:8081", "`host:port` of /livez, /readyz and /api/tree")
+	flags.StringVar(&c.AdminAddr, "admin-addr", "127.0.0.1:8081", "`host:port` of /livez, /readyz and /api/tree, or unix:PATH")
 	flags.Var(&c.Policies, "policy", "how a service is restarted and stopped, as in hello:restart=on-failure,backoff=200ms..10s,limit=5/1m;"+
 		" without the path, every service; repeatable")
 	flags.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", 30*time.Second, "budget for stopping everything; 0: no bound")
+	flags.DurationVar(&c.DrainDelay, "drain-delay", 0, "how long hello goes on accepting once it is told to stop: what a load balancer takes to find out; part of --shutdown-timeout")
 	flags.TextVar(&c.LogLevel, "log-level", slog.LevelInfo, "lowest `level` logged: debug, info, warn or error")
 	flags.StringVar(&c.LogFormat, "log-format", "text", "`text` or json")
 	flags.BoolVar(&c.Drill, "drill", false, "let POST /api/drill/PATH?mode=error|panic|goexit|hang|fatal on the admin address make a service fail")
@@ -92,6 +94,12 @@ func (c *Config) check() error {
 	if c.ShutdownTimeout < 0 {
 		return fmt.Errorf("--shutdown-timeout: %s is negative", c.ShutdownTimeout)
 	}
+	if c.DrainDelay < 0 {
+		return fmt.Errorf("--drain-delay: %s is negative", c.DrainDelay)
+	}
+	if c.ShutdownTimeout > 0 && c.DrainDelay >= c.ShutdownTimeout {
+		return fmt.Errorf("--drain-delay: %s leaves nothing of --shutdown-timeout, %s", c.DrainDelay, c.ShutdownTimeout)
+	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		return fmt.Errorf("--log-format: %q is neither text nor json", c.LogFormat)
 	}
@@ -100,6 +108,12 @@ func (c *Config) check() error {
 
 // checkAddr finds what can be known to be wrong without asking the network.
 func checkAddr(addr string) error {
+	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+		if path == "" {
+			return fmt.Errorf("%q: missing path", addr)
+		}
+		return nil
+	}
 	_, port, err := net.SplitHostPort(addr)
 	if err == nil && port == "" {
 		err = errors.New("missing port")

@@ -34,7 +34,7 @@ func TestDefaults(t *testing.T) {
 
 func TestEveryFlagIsRead(t *testing.T) {
 	got, err := config.Parse([]string{
-		"--http-addr=[::1]:http", "--timer-every=1m", "--admin-addr", "localhost:0", "--shutdown-timeout=0",
+		"--http-addr=[::1]:http", "--timer-every=1m", "--admin-addr", "localhost:0", "--shutdown-timeout=0", "--drain-delay=5s",
 		"--log-level=debug", "--log-format=json", "--drill",
 		"--policy=restart=never", "--policy", "hello:backoff=1s..2s,restart=always",
 	})
@@ -45,6 +45,7 @@ func TestEveryFlagIsRead(t *testing.T) {
 		HTTPAddr:   "[::1]:http",
 		TimerEvery: time.Minute,
 		AdminAddr:  "localhost:0",
+		DrainDelay: 5 * time.Second,
 		LogLevel:   slog.LevelDebug,
 		LogFormat:  "json",
 		Drill:      true,
@@ -76,6 +77,9 @@ func TestFaultsOfTheCommandLineAreNamedInOneLine(t *testing.T) {
 		{"--timer-every=often", `"--timer-every" flag`},
 		{"--timer-every=0s", "--timer-every: 0s is not positive"},
 		{"--shutdown-timeout=-1s", "--shutdown-timeout: -1s is negative"},
+		{"--drain-delay=-1s", "--drain-delay: -1s is negative"},
+		{"--drain-delay=30s", "--drain-delay: 30s leaves nothing of --shutdown-timeout, 30s"},
+		{"--http-addr=unix:", `--http-addr: "unix:": missing path`},
 		{"--log-level=loud", `"--log-level" flag`},
 		{"--log-format=xml", `--log-format: "xml" is neither text nor json`},
 		{"--policy=restrat=never", "restrat"},
