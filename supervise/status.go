@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"encoding/json"
+	"fmt"
 	"runtime"
 	"time"
 )
@@ -18,6 +19,10 @@ type Status struct {
 	Next     time.Time // in Backoff: when the next run begins
 	Err      error     // why the last run that is over ended; nil when it ended cleanly
 	Policy   Policy    // with defaults; -1 stands for none
+
+	// Detail is what the service tells of itself, by a method Detail() any, which has to be quick and may not
+	// wait: in JSON it stands as it is marshalled. nil: it has no such method.
+	Detail any
 
 	// Counts is how many members of a pool are in each state; states without one are left out.
 	Counts map[State]int
@@ -42,13 +47,45 @@ func (s Status) MarshalJSON() ([]byte, error) {
 		Next     time.Time     `json:"next,omitzero"`
 		Err      string        `json:"err,omitzero"`
 		Policy   Policy        `json:"policy,omitzero"`
+		Detail   any           `json:"detail,omitempty"`
 		Counts   map[State]int `json:"counts,omitempty"`
 		Children []Status      `json:"children,omitempty"`
-	}{s.Name, s.Path, s.State, s.Run, s.Restarts, s.Since, s.Next, "", s.Policy, s.Counts, s.Children}
+	}{s.Name, s.Path, s.State, s.Run, s.Restarts, s.Since, s.Next, "", s.Policy, nil, s.Counts, s.Children}
+	if s.Detail != nil {
+		out.Detail = detailText(s.Detail)
+	}
 	if s.Err != nil {
 		out.Err = errText(s.Err)
 	}
 	return json.Marshal(out)
+}
+
+// detailText is what a Detail is in JSON, or why it is nothing: it is foreign.
+func detailText(detail any) (text json.RawMessage) {
+	defer func() {
+		if value := recover(); value != nil {
+			text, _ = json.Marshal(fmt.Sprintf("panic: %v", value))
+		}
+	}()
+	text, err := json.Marshal(detail)
+	if err != nil {
+		text, _ = json.Marshal(errText(err))
+	}
+	return text
+}
+
+// detailOf asks a service for its detail. It is foreign, and may panic.
+func detailOf(s Service) (detail any) {
+	d, ok := s.(interface{ Detail() any })
+	if !ok {
+		return nil
+	}
+	defer func() {
+		if value := recover(); value != nil {
+			detail = fmt.Sprintf("panic: %v", value)
+		}
+	}()
+	return d.Detail()
 }
 
 // status is taken group by group, never with the locks of two held at once.
@@ -59,6 +96,7 @@ func (s *serving) status() Status {
 		if b, ok := below[i].service.(branch); ok {
 			statusBelow(c, b)
 		}
+		c.Detail = detailOf(below[i].service)
 		for _, sub := range below[i].inside {
 			c.Children = append(c.Children, sub.status())
 		}

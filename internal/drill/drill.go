@@ -81,6 +81,14 @@ func (s *service) String() string {
 	return fmt.Sprintf("%T", s.inside)
 }
 
+// Detail is that of the service inside, if it has any.
+func (s *service) Detail() any {
+	if inside, ok := s.inside.(interface{ Detail() any }); ok {
+		return inside.Detail()
+	}
+	return nil
+}
+
 // Serve runs the service inside. When a drill is asked for, it tells that service to stop, waits
 // until it has, and then fails.
 func (s *service) Serve(ctx context.Context) error {
