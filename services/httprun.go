@@ -38,20 +38,26 @@ type httpRun struct {
 }
 
 type (
-	runKey  struct{} // of the *httpRun, in the context of a request
+	runKey  struct{} // of the drainer, in the context of a request or a job's run
 	connKey struct{} // of the *track
 )
 
 // Draining is closed when the HTTP service that serves the request wants handlers to end that would go
 // on by themselves, such as streams and WebSockets: no new connections are accepted any more, or another
-// run has taken over. The context of the request goes on for as long as it can. ctx is the context of
-// the request; for another one Draining returns nil, which is never closed.
+// run has taken over. The context of the request goes on for as long as it can. In a run of a Job it is closed
+// when the service is told to stop. ctx is the context of the request, or of the run; for another one
+// Draining returns nil, which is never closed.
 func Draining(ctx context.Context) <-chan struct{} {
-	if r, ok := ctx.Value(runKey{}).(*httpRun); ok {
-		return r.draining
+	if d, ok := ctx.Value(runKey{}).(drainer); ok {
+		return d.drains()
 	}
 	return nil
 }
+
+// drainer is what has requests, or a run.
+type drainer interface{ drains() <-chan struct{} }
+
+func (r *httpRun) drains() <-chan struct{} { return r.draining }
 
 // start accepts from door until that is closed. leave, drain or cut wait for all that begins here.
 func (h *HTTP) start(ctx context.Context, door *door, config *tls.Config) *httpRun {

@@ -4,93 +4,252 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"sync"
 	"time"
 
 	"tend.example/tend/supervise"
 )
 
-// Job does something at the times of a schedule, one run after another and never two at once:
-// times that pass while a run is under way are left out. A pointer to it is a supervise.Service;
-// it may be served again after it has returned, but not twice at a time.
+// Job does something at the times of a schedule. A pointer to it is a supervise.Service; many of them are
+// better kept together in [Jobs]. It may be served again after it has returned, but not twice at a time, and then
+// goes on in its schedule as if it had never stopped: what it knows lasts as long as the value.
 //
-// When its ctx is done no further run begins, and Serve returns when the one under way has.
+// What is due while it can't run (the run before takes too long, the process stood still, the clock was set,
+// or, with a StateFile, the program was down) is missed, and Missed says what becomes of that. A time is
+// missed when a later one has passed, too, or when it is more than a minute late.
+//
+// When the service is told to stop no further run begins, and one under way has the time of
+// supervise.StopContext to finish: its ctx ends when a fifth of that is left, and [Draining] tells earlier. What is
+// cut short by that is named in the error.
 //
 // It calls supervise.Beat before and after each Do. So a Policy.Heartbeat that is longer than both the
 // pauses of the schedule and the longest Do finds a Do that hangs.
 type Job struct {
-	// Schedule says when. Required. It begins anew with each run of the service: after a failure,
-	// Every counts from the restart.
+	// Schedule says when. Required.
 	Schedule Schedule
 
-	// Do is called at each time. Required. An error, or a panic, is a failed run of the service,
-	// and its policy decides what becomes of it. ctx is the run's own, done at the moment the job
-	// is told to stop; what has to be finished then goes on under supervise.StopContext(ctx).
+	// Do is called at each time, on a goroutine of its own. Required. ctx has the values of the service's run,
+	// so the functions of package supervise work on it; [CurrentRun] and [RunLog] tell of the run. A panic is a
+	// failed run of the service under Fail, whatever else is set.
 	Do func(ctx context.Context) error
+
+	// Overlap says what becomes of a time that comes while a run is under way. 0: Skip.
+	Overlap Overlap
+
+	// Parallel is how many runs there may be at a time under the overlap Parallel. 0: 10.
+	Parallel int
+
+	// Missed says what becomes of the times that were missed. 0: MissedSkip.
+	Missed Missed
+
+	// MaxMissed is how many runs are made up for under MissedAll, the latest ones. 0: 100.
+	MaxMissed int
+
+	// Timeout ends the ctx of a run, retries included, with the cause [ErrTimeout]; the run has timed out,
+	// which is a failure. 0: none.
+	Timeout time.Duration
+
+	// Jitter delays each run by up to so much, at random. 0: none.
+	Jitter time.Duration
+
+	// Retries is how often a Do that fails is tried again within its run.
+	Retries int
+
+	// RetryAfter is the delay before the first of them; it doubles with each, up to a minute. 0: 1s.
+	RetryAfter time.Duration
+
+	// OnError says what an error of the last try means. 0: Fail.
+	OnError OnError
+
+	// StateFile remembers the last time that was dealt with, so that what was missed while the program was
+	// down is known. A file that can't be read or written is told in the log. "": none.
+	StateFile string
+
+	// OnRun is told of every run that has ended, one at a time, and must not block. nil: nobody is.
+	OnRun func(JobRun)
+
+	// Log is told of failures that do not fail the service, and of missed runs. nil: slog.Default().
+	Log *slog.Logger
+
+	state jobState
 }
+
+// Overlap says what becomes of a time that comes while a run is under way.
+type Overlap int
+
+const (
+	// Skip misses it.
+	Skip Overlap = iota
+	// Queue lets one wait; a further one is missed.
+	Queue
+	// Parallel runs it beside, up to Job.Parallel at a time; a further one is missed.
+	Parallel
+)
+
+// Missed says what becomes of times that were missed. All are counted.
+type Missed int
+
+const (
+	// MissedSkip leaves them out.
+	MissedSkip Missed = iota
+	// MissedOnce makes up for all of them by one run, as soon as it can be.
+	MissedOnce
+	// MissedAll makes up for each, one after another, the oldest first, up to Job.MaxMissed.
+	MissedAll
+)
+
+// OnError says what an error of a run means.
+type OnError int
+
+const (
+	// Fail fails the service: other runs are cut short, and the policy of the service decides what follows.
+	Fail OnError = iota
+	// Log logs it, and the job goes on. A panic is logged, too.
+	Log
+)
+
+const (
+	defaultParallel   = 10
+	defaultMaxMissed  = 100
+	defaultRetryAfter = time.Second
+	maxRetryAfter     = time.Minute
+
+	// missedAfter is how late a time may be. It is the misfire threshold of Quartz.
+	missedAfter = time.Minute
+)
+
+// These are answers to Trigger, or in a JobRun.
+var (
+	// ErrOverlap: a run is under way, and Overlap lets no other begin or wait.
+	ErrOverlap = errors.New("a run is under way")
+	// ErrTimeout is the cause of the end of a run's ctx after Timeout.
+	ErrTimeout = errors.New("took longer than its timeout")
+	// ErrCancelled is the cause of the end of a run's ctx after Cancel.
+	ErrCancelled = errors.New("cancelled by hand")
+	// errPanicked stands for a panic that goes on its way.
+	errPanicked = errors.New("panicked")
+	// errOutOfTime is that when the time for stopping has run out.
+	errOutOfTime = errors.New("out of time")
+)
 
 // String is "job" and the schedule, if that has a String method.
 func (j *Job) String() string {
-	if s, ok := j.Schedule.(fmt.Stringer); ok {
-		return "job " + s.String()
+	if s := j.scheduleText(); s != "" {
+		return "job " + s
 	}
 	return "job"
 }
 
-// Serve calls Do at each time of the schedule until ctx is done, and then returns nil; until Do
-// fails, and then returns its error; or until the schedule has no further time, and then returns
+func (j *Job) scheduleText() string {
+	if s, ok := j.Schedule.(fmt.Stringer); ok {
+		return s.String()
+	}
+	return ""
+}
+
+// Serve calls Do at each time of the schedule until ctx is done, and then returns nil; until Do fails under
+// Fail, and then returns its error; or until the schedule has no further time, and then returns
 // supervise.ErrDone. A job that lacks Schedule or Do is fatal to its tree.
 func (j *Job) Serve(ctx context.Context) error {
-	if j.Schedule == nil || j.Do == nil {
-		return supervise.Fatal(errors.New("services.Job: Schedule and Do are required"))
+	if err := j.check(); err != nil {
+		return supervise.Fatal(fmt.Errorf("services.Job: %w", err))
 	}
+	r := newRota(ctx)
+	r.ends = true
+	if err := j.join(r, ""); err != nil {
+		return err
+	}
+	defer j.leave()
 	supervise.Ready(ctx)
-	next := time.Now()
-	for {
-		var err error
-		if next, err = j.following(ctx, next); err != nil {
-			return err
-		}
-		if next.IsZero() {
-			return supervise.ErrDone
-		}
-		if !waitUntil(ctx, next) {
-			return nil
-		}
-		supervise.Beat(ctx)
-		if err := j.Do(ctx); err != nil {
-			return err
-		}
-		supervise.Beat(ctx)
-	}
+	return r.serve(ctx)
 }
 
-// following is the first time of the schedule after last that has not passed.
-func (j *Job) following(ctx context.Context, last time.Time) (time.Time, error) {
-	now := time.Now()
-	if e, ok := j.Schedule.(every); ok {
-		last = e.skip(last, now)
+func (j *Job) check() error {
+	if j.Schedule == nil || j.Do == nil {
+		return errors.New("Schedule and Do are required")
 	}
-	for ctx.Err() == nil {
-		next := j.Schedule.Next(last)
-		if next.IsZero() || next.After(now) {
-			return next, nil
-		}
-		if !next.After(last) {
-			return time.Time{}, fmt.Errorf("schedule: the time after %s is given as %s, which is not later", last, next)
-		}
-		last = next
-	}
-	return last, nil // told to stop
+	return nil
 }
 
-// waitUntil tells whether t was reached before ctx was done.
-func waitUntil(ctx context.Context, t time.Time) bool {
-	timer := time.NewTimer(time.Until(t))
-	defer timer.Stop()
+// Trigger begins a run now, beside the schedule, waits for its end and returns its error. A run under way counts
+// as Overlap says: under Queue it waits, else the answer is ErrOverlap. ctx bounds the wait, not the run.
+//
+// Errors: those of the run; ErrOverlap; supervise.ErrNotServing; that of ctx.
+func (j *Job) Trigger(ctx context.Context) error {
+	done := make(chan JobRun, 1)
+	if err := j.trigger(done); err != nil {
+		return fmt.Errorf("trigger the job: %w", err)
+	}
 	select {
-	case <-timer.C:
-		return ctx.Err() == nil
+	case run := <-done:
+		return run.Err
 	case <-ctx.Done():
-		return false
+		return ctx.Err()
 	}
+}
+
+// Pause lets no run begin by the schedule until Resume; times that pass are not missed. Trigger works all the same.
+// It lasts through restarts of the service.
+func (j *Job) Pause() { j.setPaused(true) }
+
+// Resume ends Pause.
+func (j *Job) Resume() { j.setPaused(false) }
+
+// Cancel ends the ctx of every run under way, with the cause ErrCancelled, and tells how many there were. It
+// waits for none of them. A run that ends by that has been cancelled, which is no failure.
+func (j *Job) Cancel() int {
+	j.state.mu.Lock()
+	defer j.state.mu.Unlock()
+	for _, run := range j.state.active {
+		run.cancel(ErrCancelled)
+	}
+	return len(j.state.active)
+}
+
+// Times is the next n times of the schedule after t, fewer when it has no more.
+func (j *Job) Times(t time.Time, n int) []time.Time {
+	var times []time.Time
+	for len(times) < n {
+		next := j.Schedule.Next(t)
+		if next.IsZero() || !next.After(t) {
+			break
+		}
+		times = append(times, next)
+		t = next
+	}
+	return times
+}
+
+func (j *Job) isPaused() bool {
+	j.state.mu.Lock()
+	defer j.state.mu.Unlock()
+	return j.state.paused
+}
+
+func (j *Job) log() *slog.Logger {
+	if j.Log == nil {
+		return slog.Default()
+	}
+	return j.Log
+}
+
+// jobState is what a job knows, guarded by mu.
+type jobState struct {
+	mu   sync.Mutex
+	seat *seat  // in the rota that it is in; nil: it is not served
+	name string // in Jobs
+
+	last    time.Time // of the schedule: dealt with, up to this one
+	next    time.Time // the first after that; zero: none, or not known yet
+	fire    time.Time // when that is to begin, jitter included
+	paused  bool
+	known   bool // the state file has been read
+	lastID  int
+	active  []*jobRun
+	queued  *jobRun     // waits for its turn under Queue
+	blocked bool        // the time has come, but there is no room
+	backlog []time.Time // missed, and to be made up for
+	history jobHistory
+	counts  JobCounts
 }

@@ -1,0 +1,208 @@
+package services
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"runtime/debug"
+	"runtime/pprof"
+	"time"
+
+	"tend.example/tend/supervise"
+)
+
+// JobRun is one run of a job.
+type JobRun struct {
+	ID        int       // from 1, in the order in which they began
+	Scheduled time.Time // the time of the schedule that it is for; of a triggered one, when that was
+	Started   time.Time
+	Ended     time.Time // zero: it is under way
+	Attempts  int       // calls of Do
+	Triggered bool      // by hand
+	Outcome   Outcome
+	Err       error // of the last attempt
+}
+
+// Outcome is how a run ended.
+type Outcome int8
+
+// The outcomes.
+const (
+	UnderWay Outcome = iota
+	Succeeded
+	Failed
+	TimedOut
+	Cancelled // by hand, or because the time for stopping was over
+	Panicked
+)
+
+var outcomeNames = [...]string{"under way", "succeeded", "failed", "timed out", "cancelled", "panicked"}
+
+// String is the outcome in words.
+func (o Outcome) String() string { return outcomeNames[o] }
+
+// MarshalText is String.
+func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// MarshalJSON has lower case keys, and leaves zero fields out.
+func (r JobRun) MarshalJSON() ([]byte, error) {
+	out := struct {
+		ID        int       `json:"id"`
+		Scheduled time.Time `json:"scheduled"`
+		Started   time.Time `json:"started"`
+		Ended     time.Time `json:"ended,omitzero"`
+		Attempts  int       `json:"attempts"`
+		Triggered bool      `json:"triggered,omitzero"`
+		Outcome   Outcome   `json:"outcome"`
+		Err       string    `json:"err,omitzero"`
+	}{r.ID, r.Scheduled, r.Started, r.Ended, r.Attempts, r.Triggered, r.Outcome, ""}
+	if r.Err != nil {
+		out.Err = r.Err.Error()
+	}
+	return json.Marshal(out)
+}
+
+// CurrentRun tells which run of a job ctx belongs to, if any.
+func CurrentRun(ctx context.Context) (JobRun, bool) {
+	if r, ok := ctx.Value(runKey{}).(*jobRun); ok {
+		r.job.state.mu.Lock()
+		defer r.job.state.mu.Unlock()
+		return r.record, true
+	}
+	return JobRun{}, false
+}
+
+// RunLog is the Log of the job whose run ctx belongs to, with the attributes service, job (its name, in Jobs)
+// and job_run (its ID). Elsewhere it is slog.Default().
+func RunLog(ctx context.Context) *slog.Logger {
+	r, ok := ctx.Value(runKey{}).(*jobRun)
+	if !ok {
+		return slog.Default()
+	}
+	return r.job.logOf(r)
+}
+
+func (j *Job) logOf(r *jobRun) *slog.Logger {
+	log := j.log().With(slog.String("service", supervise.Path(r.rota.ctx)))
+	if j.state.name != "" {
+		log = log.With(slog.String("job", j.state.name))
+	}
+	return log.With(slog.Int("job_run", r.record.ID))
+}
+
+// jobRun is a run under way, or waiting for its turn. It is the ctx of Do.
+type jobRun struct {
+	context.Context
+	record JobRun
+	job    *Job
+	seat   *seat
+	rota   *rota // of the seat
+	cancel context.CancelCauseFunc
+	done   chan<- JobRun // has room for one; nil: nobody waits
+}
+
+// Value finds the run itself, so that it costs no further context.
+func (r *jobRun) Value(key any) any {
+	if key == (runKey{}) {
+		return r
+	}
+	return r.Context.Value(key)
+}
+
+// drains is when the service wants to stop.
+func (r *jobRun) drains() <-chan struct{} { return r.rota.stopping }
+
+// serve is the run, on its goroutine.
+func (r *jobRun) serve(context.Context) error {
+	defer r.rota.running.Done()
+	if r.job.state.name != "" {
+		pprof.SetGoroutineLabels(pprof.WithLabels(r.rota.ctx, pprof.Labels("job", r.job.state.name)))
+	}
+	outcome, err := Panicked, error(nil)
+	defer func() { // also when Do panics
+		if outcome == Panicked && err == nil {
+			err = errPanicked
+		}
+		r.cancel(nil)
+		r.job.ended(r, outcome, err)
+	}()
+	if r.job.Timeout > 0 {
+		timer := time.AfterFunc(r.job.Timeout, func() { r.cancel(ErrTimeout) })
+		defer timer.Stop()
+	}
+	err = r.try()
+	outcome = r.judge(err)
+	return nil // rota returns it, also outside of a tree
+}
+
+// try calls Do, and again when it fails.
+func (r *jobRun) try() error {
+	for delay := r.job.retryAfter(); ; delay = min(2*delay, maxRetryAfter) {
+		r.attempt()
+		supervise.Beat(r)
+		err := r.do()
+		supervise.Beat(r)
+		if err == nil || r.record.Attempts > r.job.Retries || !r.pause(delay) {
+			return err
+		}
+	}
+}
+
+func (r *jobRun) attempt() {
+	r.job.state.mu.Lock()
+	defer r.job.state.mu.Unlock()
+	r.record.Attempts++
+}
+
+// do calls Do once. Under Log a panic is an error like another.
+func (r *jobRun) do() (err error) {
+	if r.job.OnError == Log {
+		defer func() {
+			if value := recover(); value != nil {
+				err = &supervise.PanicError{Value: value, Stack: debug.Stack()}
+			}
+		}()
+	}
+	return r.job.Do(r)
+}
+
+// pause waits before another try, and tells whether there is to be one.
+func (r *jobRun) pause(d time.Duration) bool {
+	timer := time.NewTimer(d + rand.N(d/2+1))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.rota.stopping:
+		return false
+	case <-r.Done():
+		return false
+	}
+}
+
+// judge tells what became of the run.
+func (r *jobRun) judge(err error) Outcome {
+	cause := context.Cause(r)
+	var panicked *supervise.PanicError
+	switch {
+	case err == nil:
+		return Succeeded
+	case errors.As(err, &panicked):
+		return Panicked
+	case cause == ErrTimeout: //nolint:errorlint // set by serve
+		return TimedOut
+	case cause == ErrCancelled, cause == errOutOfTime: //nolint:errorlint // set by Cancel and by rota
+		return Cancelled
+	default:
+		return Failed
+	}
+}
+
+func (j *Job) retryAfter() time.Duration {
+	if j.RetryAfter > 0 {
+		return j.RetryAfter
+	}
+	return defaultRetryAfter
+}

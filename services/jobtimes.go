@@ -1,0 +1,345 @@
+package services
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"tend.example/tend/supervise"
+)
+
+// What happens to a job at its times. Each method takes the lock of the job, but for those that say that the
+// caller holds it.
+
+// join puts the job into a rota.
+func (j *Job) join(r *rota, name string) error {
+	s := &j.state
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.seat != nil {
+		return errors.New("the job is served already")
+	}
+	s.seat, s.name = &seat{job: j, rota: r}, name
+	r.plan(s.seat)
+	return nil
+}
+
+// leave takes it out. Runs under way go on.
+func (j *Job) leave() {
+	s := &j.state
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.seat != nil {
+		s.seat.rota.plan(s.seat)
+	}
+	s.seat = nil
+	s.turnAway()
+}
+
+// turnAway answers who waits for a run that will not begin. The caller holds the lock.
+func (s *jobState) turnAway() {
+	if s.queued != nil && s.queued.done != nil {
+		s.queued.done <- JobRun{Err: supervise.ErrNotServing}
+	}
+	s.queued, s.backlog, s.blocked = nil, nil, false
+}
+
+// planned is when the job is to begin next, after it has joined or was paused or resumed; zero: not by itself. It stays
+// unless it has left that seat.
+func (j *Job) planned(seat *seat, now time.Time) (at time.Time, stays bool) {
+	s := &j.state
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.seat != seat { // runs under way may have to be cut short
+		return time.Time{}, slices.ContainsFunc(s.active, func(run *jobRun) bool { return run.seat == seat })
+	}
+	if s.paused || s.blocked {
+		return time.Time{}, true
+	}
+	j.recall()
+	if s.last.IsZero() {
+		s.last = now
+		j.remember()
+	}
+	return j.follow(now), true
+}
+
+// follow finds the next time. The caller holds the lock.
+func (j *Job) follow(now time.Time) time.Time {
+	s := &j.state
+	s.next = j.Schedule.Next(s.last)
+	switch {
+	case s.next.IsZero():
+		return time.Time{}
+	case !s.next.After(s.last):
+		s.seat.rota.fail(fmt.Errorf("schedule: the time after %s is given as %s, which is not later", s.last, s.next))
+		return time.Time{}
+	}
+	s.fire = s.next
+	if j.Jitter > 0 && s.next.After(now) {
+		s.fire = s.next.Add(rand.N(j.Jitter))
+	}
+	return s.fire
+}
+
+// due begins what the time has come for, and tells when the job is due again; zero: not before a run ends.
+func (j *Job) due(now time.Time) time.Time {
+	s := &j.state
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.seat == nil, s.paused:
+		return time.Time{}
+	case len(s.active) >= j.places():
+		s.blocked = true // a short interval is not to be walked through
+		return time.Time{}
+	}
+	p := j.pass(now)
+	if newest := s.last; now.Sub(newest) <= missedAfter+j.Jitter {
+		j.miss(p.n-1, p.times[:len(p.times)-1], false)
+		if len(s.backlog) > 0 { // those come first
+			j.miss(1, p.times[len(p.times)-1:], true)
+		} else {
+			j.begin(newest, nil)
+		}
+	} else {
+		j.miss(p.n, p.times, true)
+	}
+	j.remember()
+	return j.follow(now)
+}
+
+// unblock deals with the times that came while there was no room. The caller holds the lock.
+func (j *Job) unblock(now time.Time) {
+	s := &j.state
+	s.blocked = false
+	first := s.next
+	p := j.pass(now)
+	if j.Overlap == Queue && s.queued == nil {
+		s.queued = j.newRun(first, nil)
+		if p.n == len(p.times) { // the first is among the latest
+			p.times = p.times[1:]
+		}
+		j.miss(p.n-1, p.times, false)
+	} else {
+		j.miss(p.n, p.times, true)
+	}
+	j.remember()
+	s.seat.rota.plan(s.seat)
+}
+
+// pass goes over what has passed of the schedule, as far as it is needed. The caller holds the lock.
+func (j *Job) pass(now time.Time) passed {
+	keep := 1
+	if j.Missed == MissedAll {
+		keep = j.maxMissed() + 1
+	}
+	s := &j.state
+	p := passedTimes(j.Schedule, s.next, now, keep)
+	s.last = p.times[len(p.times)-1]
+	return p
+}
+
+// places is how many runs there may be at a time.
+func (j *Job) places() int {
+	switch {
+	case j.Overlap != Parallel:
+		return 1
+	case j.Parallel > 0:
+		return j.Parallel
+	default:
+		return defaultParallel
+	}
+}
+
+func (j *Job) maxMissed() int {
+	if j.MaxMissed > 0 {
+		return j.MaxMissed
+	}
+	return defaultMaxMissed
+}
+
+// miss counts times that have no run when they should, of which times are the latest, and makes up for them as Missed
+// says. alone tells that no later time has a run that makes up for them. The caller holds the lock.
+func (j *Job) miss(n int, times []time.Time, alone bool) {
+	if n == 0 {
+		return
+	}
+	s := &j.state
+	s.counts.Missed += n
+	j.log().LogAttrs(s.seat.rota.ctx, slog.LevelInfo, "job missed times",
+		slog.String("service", supervise.Path(s.seat.rota.ctx)), slog.String("job", s.name), slog.Int("missed", n))
+	switch j.Missed {
+	case MissedSkip:
+	case MissedOnce:
+		if alone {
+			s.backlog = append(s.backlog[:0], times[len(times)-1])
+		}
+	case MissedAll:
+		s.backlog = append(s.backlog, times...)
+		s.backlog = s.backlog[max(0, len(s.backlog)-j.maxMissed()):]
+	}
+	j.goOn()
+}
+
+// goOn begins what waits, as far as there is room. The caller holds the lock.
+func (j *Job) goOn() {
+	s := &j.state
+	for len(s.active) < j.places() {
+		switch {
+		case s.queued != nil:
+			run := s.queued
+			s.queued = nil
+			j.launch(run)
+		case len(s.backlog) > 0:
+			t := s.backlog[0]
+			s.backlog = s.backlog[1:]
+			s.counts.MadeUp++
+			j.begin(t, nil)
+		default:
+			return
+		}
+		if s.seat == nil || s.seat.rota.isOver() {
+			return
+		}
+	}
+}
+
+// begin begins a run. The caller holds the lock.
+func (j *Job) begin(t time.Time, done chan<- JobRun) { j.launch(j.newRun(t, done)) }
+
+func (j *Job) newRun(t time.Time, done chan<- JobRun) *jobRun {
+	return &jobRun{record: JobRun{Scheduled: t, Triggered: done != nil}, job: j, seat: j.state.seat, rota: j.state.seat.rota, done: done}
+}
+
+// launch gives a run its number, its ctx and its goroutine. The caller holds the lock.
+func (j *Job) launch(run *jobRun) {
+	s := &j.state
+	s.lastID++
+	run.record.ID, run.record.Started = s.lastID, time.Now()
+	run.Context, run.cancel = context.WithCancelCause(run.rota.values)
+	s.active = append(s.active, run)
+	if run.rota.begin(run) {
+		return
+	}
+	s.active = s.active[:len(s.active)-1]
+	s.lastID--
+	if run.done != nil {
+		run.done <- JobRun{Err: supervise.ErrNotServing}
+	}
+}
+
+// ended: a run is over.
+func (j *Job) ended(run *jobRun, outcome Outcome, err error) {
+	s := &j.state
+	s.mu.Lock()
+	record := &run.record
+	record.Ended, record.Outcome, record.Err = time.Now(), outcome, err
+	if cause := context.Cause(run); err != nil && (outcome == TimedOut || outcome == Cancelled) && !errors.Is(err, cause) {
+		record.Err = fmt.Errorf("%w: %w", cause, err)
+	}
+	s.active = slices.DeleteFunc(s.active, func(other *jobRun) bool { return other == run })
+	s.counts.add(record)
+	s.history.add(record)
+	if s.seat != run.seat {
+		run.rota.plan(run.seat)
+	} else if s.blocked {
+		j.unblock(record.Ended)
+	}
+	j.goOn()
+	if j.OnRun != nil {
+		j.OnRun(*record) // under the lock, so one at a time
+	}
+	s.mu.Unlock()
+	if run.done != nil {
+		run.done <- *record
+	}
+	j.tell(run)
+	run.rota.left()
+}
+
+// tell says what a failure means.
+func (j *Job) tell(run *jobRun) {
+	switch run.record.Outcome {
+	case UnderWay, Succeeded:
+		return
+	case Cancelled:
+		if errors.Is(run.record.Err, errOutOfTime) {
+			run.rota.fail(run.unfinished(run.record.Err))
+		}
+		return
+	case Panicked:
+		if run.record.Err == errPanicked { //nolint:errorlint // set by serve
+			return // it goes on its way, and fails the service by itself
+		}
+	case Failed, TimedOut:
+	}
+	if j.OnError == Fail {
+		run.rota.fail(j.named(run.record.Err))
+		return
+	}
+	attrs := []slog.Attr{slog.String("outcome", run.record.Outcome.String()), slog.Int("attempts", run.record.Attempts), slog.Any("err", run.record.Err)}
+	var panicked *supervise.PanicError
+	if errors.As(run.record.Err, &panicked) {
+		attrs = append(attrs, slog.String("stack", string(panicked.Stack)))
+	}
+	j.logOf(run).LogAttrs(run.rota.ctx, slog.LevelWarn, "job run failed", attrs...)
+}
+
+// named is an error with the name of the job, if it has one.
+func (j *Job) named(err error) error {
+	if j.state.name == "" {
+		return err
+	}
+	return fmt.Errorf("job %s: %w", j.state.name, err)
+}
+
+// trigger begins a run by hand, and says why not.
+func (j *Job) trigger(done chan<- JobRun) error {
+	s := &j.state
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.seat == nil:
+		return supervise.ErrNotServing
+	case len(s.active) < j.places() && s.queued == nil:
+		j.begin(time.Now(), done)
+	case j.Overlap == Queue && s.queued == nil:
+		s.queued = j.newRun(time.Now(), done)
+	default:
+		return ErrOverlap
+	}
+	return nil
+}
+
+func (j *Job) setPaused(paused bool) {
+	s := &j.state
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.paused == paused {
+		return
+	}
+	s.paused = paused
+	if paused {
+		s.next = time.Time{}
+	} else {
+		s.last = time.Now() // what has passed meanwhile is not missed
+	}
+	if s.seat != nil {
+		s.seat.rota.plan(s.seat)
+	}
+}
+
+// cutShort ends the ctx of every run under way, because the time is over.
+func (j *Job) cutShort() {
+	s := &j.state
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, run := range s.active {
+		run.cancel(errOutOfTime)
+	}
+}
