@@ -363,3 +363,59 @@ func TestCauseOfASiblingThatIsStoppedIsTheFailure(t *testing.T) {
 		}
 	})
 }
+
+func TestSiblingsOfARunThatEndedWithoutAnErrorAreToldThatItEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr, w := trio(t, supervise.RestForOne, noBackoff)
+		w[1].end(nil)
+		tr.want("tend/b backoff 1", "tend/c stopping 1: tend/b: its run ended", "tend/c stopped 1",
+			"tend/b starting 2", "tend/b running 2", "tend/c starting 2", "tend/c running 2")
+	})
+}
+
+func TestARestartThatAStrategyOvertakesIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newScript()
+		tr := serve(t, &supervise.Group{Name: "tend", Strategy: supervise.OneForAll, Children: []supervise.Child{
+			{Name: "a", Service: a, Policy: noBackoff},
+			{Name: "b", Service: slow(3 * time.Second)},
+		}})
+		tr.forget()
+		go func() { _ = tr.Restart(t.Context(), "tend/b") }()
+		tr.want("tend/b stopping 1: told to restart")
+		a.end(errBoom)
+		tr.want("tend/a backoff 1: boom")
+		time.Sleep(3 * time.Second)
+		tr.want("tend/b stopped 1", "tend/a starting 2", "tend/a running 2", "tend/b starting 2", "tend/b running 2")
+	})
+}
+
+func TestOfTwoFailuresUnderRestForOneTheEarlierChildSetsTheRange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, fail := newScript(), make(chan struct{})
+		c := supervise.Func(func(ctx context.Context) error {
+			supervise.Go(ctx, func(ctx context.Context) error {
+				select {
+				case <-fail:
+					return errBoom
+				case <-ctx.Done():
+					return nil
+				}
+			})
+			return slow(3 * time.Second)(ctx)
+		})
+		tr := serve(t, &supervise.Group{Name: "tend", Strategy: supervise.RestForOne, Children: []supervise.Child{
+			{Name: "a", Service: supervise.Func(idle)},
+			{Name: "b", Service: b, Policy: supervise.Policy{MinBackoff: time.Second}},
+			{Name: "c", Service: c, Policy: noBackoff},
+		}})
+		tr.forget()
+		fail <- struct{}{}
+		tr.want("tend/c stopping 1: boom")
+		b.end(errBoom)
+		tr.want("tend/b backoff 1: boom")
+		time.Sleep(3 * time.Second)
+		tr.want("tend/c backoff 1: boom",
+			"tend/b starting 2", "tend/b running 2", "tend/c starting 2", "tend/c running 2")
+	})
+}
