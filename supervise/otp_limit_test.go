@@ -64,6 +64,7 @@ func TestOTP30MultipleRestarts(t *testing.T) {
 		{"as many as the limit", limited(2, 30*s), []time.Duration{0, s}, true},
 		{"one more, at once", limited(2, 30*s), []time.Duration{0, 0, 0}, false},
 		{"one more, just within", limited(2, 30*s), []time.Duration{0, 10 * s, 30*s - 1}, false},
+		{"one more, at the edge", limited(2, 30*s), []time.Duration{0, 10 * s, 30 * s}, true},
 		{"one more, just outside", limited(2, 30*s), []time.Duration{0, 10 * s, 30*s + 1}, true},
 		{"the window moves along", limited(2, 30*s), []time.Duration{0, 20 * s, 40 * s, 49 * s}, false},
 		{"the default window, within", limited(1, 0), []time.Duration{0, time.Minute - 1}, false},
@@ -90,6 +91,14 @@ func TestOTP30MultipleRestarts(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestLimitErrorCountsTheRestartsWithinTheWindowOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const window = 30 * time.Second
+		tr := failing(t, limited(2, window), 0, 40*time.Second, 50*time.Second, 60*time.Second)
+		limitError(t, tr.wait(), "tend/w", supervise.LimitError{Restarts: 2, Window: window, Err: errBoom})
+	})
 }
 
 func TestOTP31OneForOne(t *testing.T) {
