@@ -381,6 +381,16 @@ func TestOTP10StartTimeoutKeepsTheAnswer(t *testing.T) {
 	})
 }
 
+func TestOTP10FatalAnswerToAStartTimeoutEndsTheTree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fatal := ending(func(context.Context) error { return supervise.Fatal(errBoom) })
+		tr := serve(t, &supervise.Group{Name: "tend", Children: []supervise.Child{{Name: "a", Service: fatal, WaitReady: true}}})
+		time.Sleep(30 * time.Second)
+		tr.want("tend starting 1", "tend/a starting 1", "tend/a stopping 1: not ready within its start timeout",
+			"tend/a failed 1: boom", "tend stopping 1", "tend failed 1: tend/a: boom")
+	})
+}
+
 func TestOTP10StartTimeoutOfADeafRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := serve(t, &supervise.Group{Name: "tend", Children: []supervise.Child{

@@ -208,6 +208,27 @@ func TestOTP49FailureToStopIsReported(t *testing.T) {
 	})
 }
 
+func TestOTP49FailureOfAGroupThatIsToldToStopIsReportedWhateverItsChildSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dials := supervise.Func(func(context.Context) error {
+			time.Sleep(time.Second)
+			return context.Canceled // of a context of its own
+		})
+		tr := serve(t, &supervise.Group{Name: "tend", Children: []supervise.Child{
+			{Name: "g", Service: &supervise.Group{Children: []supervise.Child{
+				{Name: "a", Service: slow(2 * time.Second)},
+				{Name: "w", Service: dials, WaitReady: true, Policy: supervise.Policy{FailStart: true}},
+			}}},
+		}})
+		time.Sleep(2 * time.Second) // g is stopping, by itself
+		tr.forget()
+		tr.ends(time.Second, context.Canceled)
+		wantUnclean(t, tr.err, "tend/g/w: context canceled")
+		tr.want("tend stopping 1", "tend/g stopping 1", "tend/g/a stopped 1", "tend/g stopped 1: tend/g/w: context canceled",
+			"tend stopped 1: did not stop cleanly: tend/g/w: context canceled")
+	})
+}
+
 // ending runs until it is told to stop, and then ends with f.
 func ending(f func(ctx context.Context) error) supervise.Func {
 	return func(ctx context.Context) error {

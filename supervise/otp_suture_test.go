@@ -97,6 +97,21 @@ func TestOTP94FatalUnderSuture(t *testing.T) {
 	})
 }
 
+func TestOTP94StuckUnderSutureEndsSuturesTree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := single(deaf(t), within(time.Second))
+		tr := serveIn(t, g, sutures(3, g))
+		takes(t, "Stop", 1050*time.Millisecond, supervise.ErrStuck, func() error { return tr.Stop(t.Context(), "tend/w") })
+		synctest.Wait()
+		select {
+		case <-tr.ended:
+			takes(t, "suture", 0, suture.ErrTerminateSupervisorTree, tr.wait)
+		default:
+			t.Error("suture goes on beside a stuck run")
+		}
+	})
+}
+
 func TestOTP94DoneUnderSuture(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newScript()
@@ -244,6 +259,28 @@ func TestOTP94EachInTheOtherInTurn(t *testing.T) {
 		if got, want := tr.err.Error(), path+": boom"; got != want {
 			t.Errorf("Serve: got %q, want %q", got, want)
 		}
+	})
+}
+
+func TestOTP94TwoGroupsInsideARunNeedTwoNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var second error
+		both := supervise.Func(func(ctx context.Context) error {
+			supervise.Go(ctx, leaves(supervise.Func(idle), noBackoff).Serve)
+			supervise.Go(ctx, func(ctx context.Context) error {
+				<-time.After(time.Second)
+				second = leaves(supervise.Func(idle), noBackoff).Serve(ctx)
+				return nil
+			})
+			return idle(ctx)
+		})
+		tr := serve(t, single(both, noBackoff))
+		tr.forget()
+		time.Sleep(time.Second)
+		if tr.want(); !errors.Is(second, supervise.ErrDuplicate) {
+			t.Errorf("the second Serve: got %v, want ErrDuplicate", second)
+		}
+		tr.ends(time.Second, nil)
 	})
 }
 

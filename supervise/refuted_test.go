@@ -49,10 +49,29 @@ func TestRunBelowSutureIsNotRepeatedBesideAStuckLeaf(t *testing.T) {
 		g := &supervise.Group{Name: "g", Children: []supervise.Child{{Name: "leaf", Service: deaf(t)}}}
 		tr := serve(t, &supervise.Group{Name: "tend", Children: []supervise.Child{{Name: "theirs", Service: under(g, time.Second)}}})
 		_ = tr.Restart(t.Context(), "tend/theirs")
-		err := tr.wait()
-		if !errors.Is(err, supervise.ErrStuck) || tr.child("tend/theirs").Run != 1 {
-			t.Errorf("Serve: %v in run %d, want it fatal in run 1", err, tr.child("tend/theirs").Run)
+		time.Sleep(time.Minute)
+		if got := tr.child("tend/theirs"); got.State != supervise.Stopped || got.Run != 1 {
+			t.Fatalf("theirs is %s in run %d, want it stopped in run 1", got.State, got.Run)
 		}
+		takes(t, "Serve", 0, supervise.ErrStuck, tr.wait)
+	})
+}
+
+func TestWhatIsStuckBelowARunThatEndsByItselfEndsTheTree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &supervise.Group{Name: "g", Children: []supervise.Child{{Name: "leaf", Service: deaf(t)}}}
+		forgets := supervise.Func(func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, time.Minute)
+			defer cancel()
+			_ = g.Serve(ctx)
+			return nil
+		})
+		tr := serve(t, &supervise.Group{Name: "tend", Children: []supervise.Child{{Name: "w", Service: forgets}}})
+		time.Sleep(2 * time.Minute)
+		if got := tr.child("tend/w"); got.State != supervise.Failed || got.Run != 1 {
+			t.Fatalf("w is %s in run %d, want it failed in run 1", got.State, got.Run)
+		}
+		takes(t, "Serve", 0, supervise.ErrStuck, tr.wait)
 	})
 }
 
@@ -123,11 +142,11 @@ func TestStopAnswersAStartThatItOvertakes(t *testing.T) {
 		started := make(chan error, 1)
 		go func() { started <- tr.Start(t.Context(), "tend/a") }()
 		synctest.Wait()
-		if err := tr.Stop(t.Context(), "tend/a"); err != nil {
-			t.Errorf("Stop: %v", err)
-		}
-		if err := <-started; !errors.Is(err, supervise.ErrStop) {
-			t.Errorf("Start: %v, want ErrStop", err)
+		begin := time.Now()
+		go func() { _ = tr.Stop(t.Context(), "tend/a") }()
+		err := <-started
+		if took := time.Since(begin); took != 0 || !errors.Is(err, supervise.ErrStop) {
+			t.Errorf("Start: %v after %s, want ErrStop at once", err, took)
 		}
 	})
 }
