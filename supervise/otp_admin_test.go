@@ -190,9 +190,16 @@ func TestOTP62RestartReportsNothingOfTheNextRun(t *testing.T) {
 		for range 100 {
 			callers = append(callers, tr.beside("Restart", "tend/w"))
 		}
+		time.Sleep(time.Second)
+		synctest.Wait()
 		for _, answer := range callers {
-			if err := <-answer; err != nil {
-				t.Fatalf("Restart: got %v, want nil: the old run ended cleanly", err)
+			select {
+			case err := <-answer:
+				if err != nil {
+					t.Fatalf("Restart: got %v, want nil: the old run ended cleanly", err)
+				}
+			default:
+				t.Fatal("Restart goes on after the end of the old run")
 			}
 		}
 	})
@@ -273,6 +280,24 @@ func TestOTP64StopInBackoff(t *testing.T) {
 	})
 }
 
+func TestOTP64StartForgetsTheFailuresBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newScript()
+		tr := serve(t, single(w, hours))
+		for range 3 {
+			w.end(errBoom)
+			time.Sleep(6 * time.Hour) // the third failure waits for 4h at least
+		}
+		tr.calls("Stop", "tend/w")
+		tr.calls("Start", "tend/w")
+		w.end(errBoom)
+		synctest.Wait()
+		if wait := time.Until(tr.child("tend/w").Next); wait < time.Hour || wait > 90*time.Minute {
+			t.Errorf("delay after Stop and Start: got %v, want 1h to 1h30m", wait)
+		}
+	})
+}
+
 func TestOTP65NotServing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := single(slow(2*time.Second), supervise.Policy{})
@@ -321,6 +346,19 @@ func TestOTP65StoppingAnswersAPendingStart(t *testing.T) {
 			return
 		}
 	}
+}
+
+func TestOTP65StoppingAnswersAStartOfAChildBeforeItsTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := serve(t, &supervise.Group{Name: "tend", Children: []supervise.Child{
+			{Name: "a", Service: rising(time.Hour, 3*time.Second), WaitReady: true},
+			{Name: "b", Service: supervise.Func(idle)},
+		}})
+		started := tr.beside("Start", "tend/b")
+		tr.cancel()
+		takes(t, "Start", 0, supervise.ErrNotServing, func() error { return <-started })
+		takes(t, "Serve", 3*time.Second, nil, tr.wait)
+	})
 }
 
 func TestOTP66AutomaticRestartAfterAnOperators(t *testing.T) {
