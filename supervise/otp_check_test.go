@@ -131,9 +131,11 @@ func TestOTP12ValidationDuplicateIsErrDuplicate(t *testing.T) {
 		"name":    of(named("w"), named("w")),
 		"service": twice(),
 	} {
-		if err := g.Serve(t.Context()); !errors.Is(err, supervise.ErrDuplicate) {
-			t.Errorf("same %s: got %v, want ErrDuplicate", name, err)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			if err := serve(t, g).stop(); !errors.Is(err, supervise.ErrDuplicate) {
+				t.Errorf("same %s: got %v, want ErrDuplicate", name, err)
+			}
+		})
 	}
 }
 

@@ -34,10 +34,12 @@ func TestOTP90RunIsNotOverBeforeItsGoroutines(t *testing.T) {
 			})
 			return errBoom
 		})
-		tr := serve(t, &supervise.Group{Name: "tend", Children: []supervise.Child{{Name: "w", Service: w, Policy: noBackoff}}})
+		tr := serve(t, single(w, supervise.Policy{MinBackoff: time.Second}))
 		tr.want("tend starting 1", "tend/w starting 1", "tend/w running 1", "tend running 1", "tend/w stopping 1: boom")
 		time.Sleep(3 * time.Second)
-		tr.want("tend/w backoff 1: boom", "tend/w starting 2", "tend/w running 2", "tend/w stopping 2: boom")
+		tr.want("tend/w backoff 1: boom")
+		time.Sleep(1500 * time.Millisecond)
+		tr.want("tend/w starting 2", "tend/w running 2", "tend/w stopping 2: boom")
 	})
 }
 

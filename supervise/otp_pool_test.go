@@ -466,7 +466,9 @@ func TestSiblingAfterAPoolCanAddAtOnce(t *testing.T) {
 				return idle(ctx)
 			})},
 		}})
-		if synctest.Wait(); added != nil {
+		tr.want("tend starting 1", "tend/p starting 1", "tend/p running 1", "tend/accept starting 1", "tend/accept running 1",
+			"tend running 1", "tend/p/m starting 1", "tend/p/m running 1")
+		if added != nil {
 			t.Errorf("Add: got %v, want nil", added)
 		}
 		tr.ends(0, nil)

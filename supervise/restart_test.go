@@ -178,6 +178,20 @@ func TestBackoffOfOneChildDoesNotDelayAnother(t *testing.T) {
 	})
 }
 
+// a waits for an hour when c's turn comes.
+func TestBackoffOfOneChildDoesNotDelayTheStartOfAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := serve(t, &supervise.Group{Name: "tend", Children: []supervise.Child{
+			{Name: "a", Service: returns(errBoom), Policy: hours},
+			{Name: "b", Service: rising(time.Second, 0), WaitReady: true},
+			{Name: "c", Service: supervise.Func(idle)},
+		}})
+		tr.forget()
+		time.Sleep(time.Second)
+		tr.want("tend/b running 1", "tend/c starting 1", "tend/c running 1", "tend running 1")
+	})
+}
+
 // The backoff of a whole group is nothing to its siblings either.
 func TestBackoffOfAGroupDelaysNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
