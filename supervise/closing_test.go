@@ -415,6 +415,22 @@ func TestCloserIsOpenedAnewByALaterServe(t *testing.T) {
 	})
 }
 
+func TestCloserThatWasStoppedIsNotClosedAgainWithItsGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger()
+		tr := serve(t, &supervise.Group{Name: "tend", Children: []supervise.Child{
+			{Name: "g", Service: &supervise.Group{Children: []supervise.Child{
+				{Name: "a", Service: l.door("a", supervise.Func(idle))},
+				{Name: "b", Service: l.door("b", supervise.Func(idle))},
+			}}},
+		}})
+		tr.calls("Stop", "tend/g/a")
+		l.wantClosed(t, "a")
+		tr.ends(0, nil)
+		l.wantClosed(t, "b")
+	})
+}
+
 func TestPoolClosesItsMembers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, s := newLedger(), newScript()
