@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 )
 
 // alone are the samples that are taken in a process of their own, so that neither side finds the
@@ -19,16 +21,7 @@ var alone = map[string]func(settings) []float64{
 
 // inAlone runs this program again for one sample.
 func inAlone(name string, s settings) []float64 {
-	self, err := os.Executable()
-	if err != nil {
-		panic(err)
-	}
-	args := []string{"-alone", name}
-	if s.crowd == short.crowd {
-		args = append(args, "-short")
-	}
-	cmd := exec.Command(self, args...)
-	cmd.Stderr = os.Stderr
+	cmd := aloneCommand(s.size + ":" + name)
 	out, err := cmd.Output()
 	if err != nil {
 		panic(fmt.Sprintf("%s: %v", name, err))
@@ -40,10 +33,27 @@ func inAlone(name string, s settings) []float64 {
 	return values
 }
 
-func answerAlone(name string, s settings, out io.Writer) error {
-	sample, ok := alone[name]
-	if !ok {
+// aloneCommand is this program, to do what answerAlone finds under a name.
+func aloneCommand(name string) *exec.Cmd {
+	self, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	cmd := exec.Command(self, "-alone", name)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// answerAlone takes a sample by the name of its size and its own, or is the client of web.
+func answerAlone(name string, in io.Reader, out io.Writer) error {
+	if name == webClientName {
+		return beWebClient(in, out)
+	}
+	size, of, _ := strings.Cut(name, ":")
+	sample, ok := alone[of]
+	i := slices.IndexFunc(sizes, func(s settings) bool { return s.size == size })
+	if !ok || i < 0 {
 		return fmt.Errorf("no sample %q", name)
 	}
-	return json.NewEncoder(out).Encode(sample(s))
+	return json.NewEncoder(out).Encode(sample(sizes[i]))
 }

@@ -49,7 +49,7 @@ func newSutureCrowd() crowd {
 	ended := s.ServeBackground(ctx)
 	return &sutureCrowd{s, func() {
 		cancel()
-		<-ended
+		<-ended //nolint:errcheck // it says that it was told to
 	}}
 }
 

@@ -1,7 +1,7 @@
 // Command bench measures tend beside suture v4.0.6, the library it is built on, and prints a
 // Markdown table for docs/performance.md:
 //
-//	cd bench && go run .                     # everything, in under three minutes where nothing else runs
+//	cd bench && go run .                     # everything, in some four minutes where nothing else runs
 //	go run . -run 'restart|panic' -rounds 9
 //	go run . -short -check                   # exits with 1 when a bound is missed
 //
@@ -36,6 +36,7 @@ func main() {
 
 // settings are how long and how large the samples are.
 type settings struct {
+	size   string // its name, for the program itself
 	rounds int
 	warm   time.Duration // before a sample of a rate
 	sample time.Duration // of a rate
@@ -44,11 +45,30 @@ type settings struct {
 	many   int           // children that fail together
 	crowd  int           // members of a pool
 	scale  []int         // children of a group
+
+	near, far int           // clients of a server, on its core and in another process
+	turns     int           // of each server in a round
+	turn      time.Duration // of one
+	requests  int           // whose allocations are counted
 }
 
 var (
-	full  = settings{5, 100 * time.Millisecond, 500 * time.Millisecond, 500, 40, 1000, 100_000, []int{1000, 10_000, 100_000}}
-	short = settings{3, 50 * time.Millisecond, 150 * time.Millisecond, 300, 20, 1000, 20_000, []int{1000, 10_000}}
+	full = settings{
+		size: "full", rounds: 5, warm: 100 * time.Millisecond, sample: 500 * time.Millisecond,
+		solo: 500, bursts: 40, many: 1000, crowd: 100_000, scale: []int{1000, 10_000, 100_000},
+		near: 16, far: 64, turns: 80, turn: 20 * time.Millisecond, requests: 20_000,
+	}
+	short = settings{
+		size: "short", rounds: 3, warm: 50 * time.Millisecond, sample: 150 * time.Millisecond,
+		solo: 300, bursts: 20, many: 1000, crowd: 20_000, scale: []int{1000, 10_000},
+		near: 16, far: 64, turns: 32, turn: 20 * time.Millisecond, requests: 10_000,
+	}
+	tiny = settings{ // tells nothing but that all of it works
+		size: "tiny", rounds: 1, warm: time.Millisecond, sample: 20 * time.Millisecond,
+		solo: 20, bursts: 2, many: 20, crowd: 500, scale: []int{10, 100},
+		near: 2, far: 2, turns: 2, turn: 10 * time.Millisecond, requests: 400,
+	}
+	sizes = []settings{full, short, tiny}
 )
 
 // run is the program; ok says that no bound was missed, or that nobody asked.
@@ -58,7 +78,7 @@ func run(args []string, out, log io.Writer) (ok bool, err error) {
 	rounds := flags.Int("rounds", 0, "samples of each side; 0: 5, or 3 with -short")
 	quick := flags.Bool("short", false, "smaller and shorter samples, for a first look")
 	check := flags.Bool("check", false, "exit with 1 when a bound is missed")
-	alone := flags.String("alone", "", "for the program itself: take one sample in this process, print it as JSON")
+	alone := flags.String("alone", "", "for the program itself: take one sample in this process, print it as JSON, or be a client")
 	if err := flags.Parse(args); err != nil {
 		return false, err
 	}
@@ -70,7 +90,7 @@ func run(args []string, out, log io.Writer) (ok bool, err error) {
 		s.rounds = *rounds
 	}
 	if *alone != "" {
-		return true, answerAlone(*alone, s, out)
+		return true, answerAlone(*alone, os.Stdin, out)
 	}
 	wanted, err := regexp.Compile(*which)
 	if err != nil {

@@ -15,6 +15,7 @@ var measures = []measure{
 	{"latency", latency},
 	{"burst", burst},
 	{"panics", panics},
+	{"http", web},
 	{"members", members},
 	{"churn", churn},
 	{"scale", scale},
@@ -25,6 +26,7 @@ var measures = []measure{
 type experiment struct {
 	rows         []row
 	tend, suture func() []float64
+	both         func() []pair        // in place of them, if it takes turns by itself
 	open         func() (done func()) // what all samples share; may be nil
 }
 
@@ -32,15 +34,24 @@ func (e *experiment) run(rounds int) []row {
 	if e.open != nil {
 		defer e.open()()
 	}
+	both := e.both
+	if both == nil {
+		both = e.oneOfEach
+	}
 	for range rounds {
-		for i, v := range settled(e.tend) {
-			e.rows[i].tend = append(e.rows[i].tend, v)
-		}
-		for i, v := range settled(e.suture) {
-			e.rows[i].suture = append(e.rows[i].suture, v)
+		for i, p := range both() {
+			e.rows[i].add(p)
 		}
 	}
 	return e.rows
+}
+
+func (e *experiment) oneOfEach() (pairs []pair) {
+	tend, suture := settled(e.tend), settled(e.suture)
+	for i := range tend {
+		pairs = append(pairs, pairOf(tend[i], suture[i]))
+	}
+	return pairs
 }
 
 // settled takes a sample that does not pay for the garbage of the one before it.

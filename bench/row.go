@@ -13,13 +13,25 @@ type row struct {
 	beside string // what stands in suture's column instead of suture
 	tend   []float64
 	suture []float64
+	ratio  []float64
+}
+
+// pair is a sample of each side. The ratio is that of both, or the median of many that went into them.
+type pair struct{ tend, suture, ratio float64 }
+
+func pairOf(tend, suture float64) pair { return pair{tend, suture, tend / suture} }
+
+func (r *row) add(p pair) {
+	r.tend = append(r.tend, p.tend)
+	r.suture = append(r.suture, p.suture)
+	r.ratio = append(r.ratio, p.ratio)
 }
 
 // bound is what is demanded of a row; the zero value demands nothing.
 type bound struct {
 	of    subject
 	least float64
-	most  float64 // 0: no upper bound
+	most  float64 // 0: no upper bound, but for ofMore
 }
 
 type subject int
@@ -28,19 +40,23 @@ const (
 	ofNothing subject = iota
 	ofRatio           // the median of tend/suture
 	ofTend            // the median of tend's own values
+	ofMore            // the median of tend-suture
 )
 
 func atLeast(r float64) bound { return bound{of: ofRatio, least: r} }
 func atMost(r float64) bound  { return bound{of: ofRatio, most: r} }
+func atMostMore(n int) bound  { return bound{of: ofMore, most: float64(n)} }
 
 func (b bound) String() string {
-	switch {
-	case b.of == ofNothing:
-		return ""
-	case b.of == ofTend:
-		return "tend " + b.limit()
-	default:
+	switch b.of {
+	case ofRatio:
 		return b.limit()
+	case ofTend:
+		return "tend " + b.limit()
+	case ofMore:
+		return "≤ " + count(int(b.most)) + " more"
+	default:
+		return ""
 	}
 }
 
@@ -51,31 +67,36 @@ func (b bound) limit() string {
 	return "≥ " + number(b.least)
 }
 
-// ratios are those of each pair, in order of size.
-func (r *row) ratios() []float64 {
+// more is by how much tend's is more, of each pair.
+func (r *row) more() []float64 {
 	out := make([]float64, len(r.tend))
 	for i := range out {
-		out[i] = r.tend[i] / r.suture[i]
+		out[i] = r.tend[i] - r.suture[i]
 	}
-	slices.Sort(out)
 	return out
 }
 
 // holds says whether the bound is kept. What can't be compared (0/0) keeps none.
 func (r *row) holds() bool {
-	var v float64
 	switch r.bound.of {
-	case ofNothing:
-		return true
+	case ofMore:
+		return median(r.more()) <= r.bound.most
 	case ofRatio:
-		v = median(r.ratios())
+		return r.bound.keeps(median(r.ratio))
 	case ofTend:
-		v = median(r.tend)
+		return r.bound.keeps(median(r.tend))
+	default:
+		return true
 	}
-	return v >= r.bound.least && (r.bound.most == 0 || v <= r.bound.most)
 }
 
+func (b bound) keeps(v float64) bool { return v >= b.least && (b.most == 0 || v <= b.most) }
+
+// ratioText is by how much it is more where the bound is of that.
 func (r *row) ratioText() string {
-	all := r.ratios()
-	return fmt.Sprintf("%s (%s..%s)", number(median(all)), number(all[0]), number(all[len(all)-1]))
+	all, write := r.ratio, number
+	if r.bound.of == ofMore {
+		all, write = r.more(), func(v float64) string { return fmt.Sprintf("%+.2f", v) }
+	}
+	return fmt.Sprintf("%s (%s..%s)", write(median(all)), write(slices.Min(all)), write(slices.Max(all)))
 }
