@@ -478,3 +478,34 @@ func TestGroupBelowSutureClosesAtTheEndOfItsServe(t *testing.T) {
 		l.wantClosed(t, "x")
 	})
 }
+
+// A child that an operator has stopped while its group was coming up again still holds what it opened before.
+func TestCloserThatIsStoppedBeforeItsTurnIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger()
+		starts := 0
+		first := supervise.Func(func(ctx context.Context) error {
+			if starts++; starts > 1 {
+				time.Sleep(time.Second)
+			}
+			supervise.Ready(ctx)
+			return idle(ctx)
+		})
+		tr := serve(t, &supervise.Group{Name: "tend", Children: []supervise.Child{
+			{Name: "g", Service: &supervise.Group{Children: []supervise.Child{
+				{Name: "a", Service: first, WaitReady: true},
+				{Name: "b", Service: l.door("b", supervise.Func(idle))},
+			}}},
+		}})
+		tr.calls("Restart", "tend/g")
+		synctest.Wait()
+		tr.calls("Stop", "tend/g/b")
+		l.wantClosed(t)
+		time.Sleep(2 * time.Second)
+		l.wantClosed(t, "b")
+		if got := tr.child("tend/g/b").State; got != supervise.Stopped {
+			t.Errorf("state %v, want stopped", got)
+		}
+		tr.ends(0, nil)
+	})
+}

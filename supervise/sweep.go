@@ -60,7 +60,7 @@ func (r *rules) rise(now time.Time) {
 		r.up++
 		switch {
 		case c.held && c.state == Idle:
-			r.enter(c, Stopped, now, nil)
+			r.land(c, Stopped, now, nil)
 		case c.held:
 			r.pass(c)
 		case c.state == Idle:
