@@ -112,7 +112,8 @@ type track struct {
 	once  sync.Once
 	since time.Time   // when it was accepted
 	busy  atomic.Bool // a handler is at it
-	reply writer1     // of the request that the connection is at; HTTP/1 has one at a time
+
+	replies []writer1 // for the next requests
 }
 
 // newConn wraps a connection without taking away what net/http does with its own: sendfile, and the
@@ -130,6 +131,17 @@ func newConn(nc net.Conn, d *door) net.Conn {
 }
 
 func (t *track) tracked() *track { return t }
+
+// nextReply is a writer that no request has had before: a handler that goes on writing after it has returned
+// must not write into the next answer. They are made by eight, as a request is to cost no allocation.
+func (t *track) nextReply() *writer1 {
+	if len(t.replies) == 0 {
+		t.replies = make([]writer1, 8)
+	}
+	w := &t.replies[0]
+	t.replies = t.replies[1:]
+	return w
+}
 
 // close is for Close, which net/http and handlers may call more than once.
 func (t *track) close(c io.Closer) error {

@@ -209,6 +209,7 @@ func (h *HTTP) Close() error {
 	}
 	stop, cancel := supervise.StopContext(last)
 	defer cancel()
+	defer whenRunningOut(stop, h.leftover.end)()
 	return errors.Join(h.socket.close(), h.leftover.finish(stop))
 }
 

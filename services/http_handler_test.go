@@ -354,3 +354,68 @@ func TestStatsCountWhatIsUnderWay(t *testing.T) {
 	eventually(t, "the connection is gone", func() bool { return h.Stats() == services.HTTPStats{} })
 	tr.stop()
 }
+
+// A handler that goes on writing after it has returned is at fault, but what it writes must not become part of the
+// next answer, which behind a balancer is somebody else's.
+func TestLateWriteIsNotPartOfTheNextAnswer(t *testing.T) {
+	var late http.ResponseWriter
+	h := newHTTP(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/first" {
+			late = w
+			return
+		}
+		late.Header().Set("X-Secret", "of the first")
+		io.WriteString(late, "secret of the first ")
+		io.WriteString(w, "second")
+	})
+	tr := running(t, h, supervise.Policy{})
+	c := dial(t, h)
+	c.get("/first")
+	if got := c.get("/second"); got.body != "second" || got.Header.Get("X-Secret") != "" {
+		t.Errorf("the second answer: got %q with %v, want nothing of the first", got.body, got.Header)
+	}
+	tr.stop()
+}
+
+func TestPanicAfterHijackClosesTheConnection(t *testing.T) {
+	h := newHTTP(func(w http.ResponseWriter, _ *http.Request) {
+		if _, _, err := http.NewResponseController(w).Hijack(); err != nil {
+			t.Error(err)
+		}
+		panic("oh dear")
+	})
+	tr := running(t, h, supervise.Policy{})
+	c := dial(t, h)
+	c.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	c.wantClosed()
+	if err := tr.stop(); err != nil {
+		t.Errorf("Serve: got %v, want nil", err)
+	}
+}
+
+// A stream that has the only place ends when the drain begins, so that who waits in the queue gets it.
+func TestStreamGivesItsPlaceToTheQueueAtAStop(t *testing.T) {
+	began := make(chan struct{})
+	h := newHTTP(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/stream" {
+			close(began)
+			<-services.Draining(r.Context())
+		}
+		hello(w, r)
+	})
+	h.MaxConns = 1
+	tr := running(t, h, supervise.Policy{})
+	stream, queued := dial(t, h), dial(t, h)
+	stream.send("GET /stream HTTP/1.1\r\nHost: test\r\n\r\n")
+	<-began
+	queued.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	tr.cancel()
+	for _, c := range []*client{stream, queued} {
+		if got := c.answer(); got.body != "hello" {
+			t.Errorf("got %q, want hello", got.body)
+		}
+	}
+	if err := <-tr.ended; err != nil {
+		t.Errorf("Serve: got %v, want nil", err)
+	}
+}

@@ -139,10 +139,11 @@ func (r *httpRun) serve(w http.ResponseWriter, req *http.Request) {
 	}
 	t.busy.Store(true)
 	defer t.busy.Store(false)
-	t.reply = writer1{reply{ResponseWriter: w, run: r}} // in place: a request costs no allocation of ours
-	defer r.recovered(&t.reply.reply, req)
-	r.handler.ServeHTTP(&t.reply, req)
-	r.handled(&t.reply.reply)
+	w1 := t.nextReply()
+	*w1 = writer1{reply{ResponseWriter: w, run: r}}
+	defer r.recovered(&w1.reply, req)
+	r.handler.ServeHTTP(w1, req)
+	r.handled(&w1.reply)
 }
 
 // handled sees to it that a handler which wrote nothing is not taken for one that succeeded, when it was
@@ -164,6 +165,9 @@ func (r *httpRun) recovered(w *reply, req *http.Request) {
 	value := recover()
 	if value == nil {
 		return
+	}
+	if w.hijacked != nil {
+		_ = w.hijacked.Close() // nobody else does
 	}
 	if value == http.ErrAbortHandler { //nolint:errorlint // as net/http does
 		panic(value)
@@ -190,12 +194,15 @@ const settleFor = 50 * time.Millisecond
 func (h *HTTP) drain(ctx context.Context, r *httpRun) error {
 	stop, cancel := supervise.StopContext(ctx)
 	defer cancel()
-	defer whenRunningOut(stop, r.end)()
+	defer whenRunningOut(stop, func() {
+		r.end()
+		h.leftover.end()
+	})()
 	r.lame.Store(true)
 	pause(stop, h.drainDelay(stop))
+	close(r.draining) // before the door: who waits there may need the place of a stream
 	r.closeDoor(stop)
 	fault := h.socket.close() // from now on clients are refused
-	close(r.draining)
 	r.conns.settle(stop, h.keepIdle())
 	return errors.Join(r.shutdown(stop), h.leftover.finish(stop), fault)
 }

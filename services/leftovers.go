@@ -54,6 +54,15 @@ func (l *leftovers) all() (all []*leftover) {
 	return all
 }
 
+// end ends the contexts of their requests.
+func (l *leftovers) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for r := range l.runs {
+		r.end()
+	}
+}
+
 // finish waits for all of them, and cuts off those that are not finished when ctx is done.
 func (l *leftovers) finish(ctx context.Context) error {
 	var errs []error

@@ -14,6 +14,8 @@ type reply struct {
 	http.ResponseWriter
 	run   *httpRun
 	begun bool // the header is out, or the connection is the handler's
+
+	hijacked net.Conn // nil: the connection is net/http's
 }
 
 // begin is called before anything is written.
@@ -73,7 +75,7 @@ func (r *reply) CloseNotify() <-chan bool {
 // Unwrap is for http.ResponseController.
 func (r *reply) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// writer1 is the reply of HTTP/1. A connection has one request at a time, so it has one writer1.
+// writer1 is the reply of HTTP/1.
 type writer1 struct{ reply }
 
 // ReadFrom is io.ReaderFrom's, for sendfile.
@@ -92,7 +94,9 @@ func (w *writer1) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, errors.ErrUnsupported
 	}
 	nc, buffered, err := hijacker.Hijack()
-	w.begun = w.begun || err == nil
+	if err == nil {
+		w.begun, w.hijacked = true, nc
+	}
 	return nc, buffered, err
 }
 
