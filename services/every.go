@@ -25,13 +25,6 @@ func (e every) latest(after, now time.Time) (time.Time, int) {
 	return stride(after, now, time.Duration(e))
 }
 
-// skip is the last time of the schedule that has passed, or last if there is none: a short interval
-// must not be walked through.
-func (e every) skip(last, now time.Time) time.Time {
-	last, _ = e.latest(last, now)
-	return last
-}
-
 func (e every) String() string { return "every " + time.Duration(e).String() }
 
 // EveryFrom is a schedule of fixed distance that is the same for every job, and after every restart: anchor,

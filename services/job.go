@@ -242,7 +242,6 @@ type jobState struct {
 
 	last    time.Time // of the schedule: dealt with, up to this one
 	next    time.Time // the first after that; zero: none, or not known yet
-	fire    time.Time // when that is to begin, jitter included
 	paused  bool
 	known   bool // the state file has been read
 	lastID  int

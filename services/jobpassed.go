@@ -8,29 +8,28 @@ type passed struct {
 	times []time.Time // the latest of them, in order; one at least
 }
 
-// manyPassed is how many are counted one by one.
-const manyPassed = 100_000
-
-// passedTimes is the times of a schedule from first on that have passed, when first has. keep is how many of the latest are
-// wanted.
+// passedTimes is the times of a schedule from first on that have passed by now, when first has. keep is how many of
+// the latest are wanted.
 func passedTimes(s Schedule, first, now time.Time, keep int) passed {
-	p := passed{n: 1, times: []time.Time{first}}
-	if e, ok := s.(every); ok {
-		if skipped := e.skip(first, now.Add(-time.Duration(keep)*time.Duration(e))); skipped.After(first) {
-			p.n += int(skipped.Sub(first) / time.Duration(e))
-			p.times[0] = skipped
-		}
+	last, more := latest(s, first, now)
+	p := passed{n: 1 + more}
+	if keep == 1 {
+		p.times = []time.Time{last}
+		return p
 	}
-	for range manyPassed {
-		next := s.Next(p.times[len(p.times)-1])
-		if next.IsZero() || next.After(now) || !next.After(p.times[len(p.times)-1]) {
+	begin := first
+	if more >= keep { // far enough back that there are enough, guessed by their distance on average
+		begin, _ = latest(s, first, now.Add(-now.Sub(first)/time.Duration(more)*time.Duration(2*keep)))
+	}
+	p.times = []time.Time{begin}
+	for t := begin; ; {
+		next := s.Next(t)
+		if next.IsZero() || next.After(now) || !next.After(t) {
 			break
 		}
-		p.n++
-		if len(p.times) == keep {
-			p.times = p.times[:copy(p.times, p.times[1:])]
-		}
-		p.times = append(p.times, next)
+		t = next
+		p.times = append(p.times, t)
 	}
+	p.times = p.times[max(0, len(p.times)-keep):]
 	return p
 }

@@ -64,26 +64,33 @@ func (j *Job) planned(seat *seat, now time.Time) (at time.Time, stays bool) {
 	if s.last.IsZero() {
 		s.last = now
 		j.remember()
+		return j.given(first(j.Schedule, now), now), true
 	}
 	return j.follow(now), true
 }
 
 // follow finds the next time. The caller holds the lock.
 func (j *Job) follow(now time.Time) time.Time {
+	return j.given(j.Schedule.Next(j.state.last), now)
+}
+
+// given checks what the schedule has given as the time after the last. The caller holds the lock.
+func (j *Job) given(next, now time.Time) time.Time {
 	s := &j.state
-	s.next = j.Schedule.Next(s.last)
-	switch {
-	case s.next.IsZero():
-		return time.Time{}
-	case !s.next.After(s.last):
-		s.seat.rota.fail(fmt.Errorf("schedule: the time after %s is given as %s, which is not later", s.last, s.next))
-		return time.Time{}
+	if _, ok := j.Schedule.(atOnce); !ok && !next.IsZero() && !next.After(s.last) {
+		s.seat.rota.fail(fmt.Errorf("schedule: the time after %s is given as %s, which is not later", s.last, next))
+		next = time.Time{}
 	}
-	s.fire = s.next
-	if j.Jitter > 0 && s.next.After(now) {
-		s.fire = s.next.Add(rand.N(j.Jitter))
+	return j.fires(next, now)
+}
+
+// fires sets the next time, and tells when its run is to begin. The caller holds the lock.
+func (j *Job) fires(next, now time.Time) time.Time {
+	j.state.next = next
+	if j.Jitter > 0 && next.After(now) {
+		return next.Add(rand.N(j.Jitter))
 	}
-	return s.fire
+	return next
 }
 
 // due begins what the time has come for, and tells when the job is due again; zero: not before a run ends.

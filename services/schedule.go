@@ -9,15 +9,15 @@ import (
 // your own. It may be shared by several jobs, so Next changes nothing.
 type Schedule interface {
 	// Next is the first time of the schedule later than after; the zero time when there is none.
-	// A Job calls it with the time at which it began, and from then on with the time it got last.
+	// A Job calls it with the time at which it first began, and from then on with the time it got last.
 	Next(after time.Time) time.Time
 }
 
 // AtOnce is s with one more time before it: the moment at which the job begins. What a job has to do when
 // the program starts, and then every night, is AtOnce of every night.
 //
-// A job begins anew when its service is restarted, so one that failed runs at once then, too, after the
-// backoff of its policy. The first time is something between a Job and AtOnce: a schedule has no memory
+// A job that is restarted goes on in its schedule and does not run at once again, nor does one whose StateFile
+// tells that it has run before. The first time is something between a Job and AtOnce: a schedule has no memory
 // and cannot tell who asks it for the first time, so Next is that of s. It panics if s is nil.
 func AtOnce(s Schedule) Schedule {
 	if s == nil {
