@@ -217,7 +217,7 @@ func TestCronAgreesWithTheOracleAroundEveryTransition(t *testing.T) {
 				t.Fatal("the clock never jumps here: this zone shows nothing")
 			}
 			for _, jump := range jumps {
-				holdAround(t, loc, jump)
+				holdAround(t, loc, jump, 3*time.Hour)
 			}
 		})
 	}
@@ -240,17 +240,18 @@ func TestCronAgreesWithTheOracleAroundTheDateLine(t *testing.T) {
 			t.Errorf("%s: got jumps at %v, want one", loc, jumps)
 			continue
 		}
-		holdAround(t, loc, jumps[0])
+		holdAround(t, loc, jumps[0], 27*time.Hour)
 	}
 }
 
-func holdAround(t *testing.T, loc *time.Location, jump time.Time) {
+// holdAround looks at all samples from a day before a jump to a day after it, and closely as near as probed.
+func holdAround(t *testing.T, loc *time.Location, jump time.Time, probed time.Duration) {
 	t.Helper()
 	begin, end := jump.Add(-27*time.Hour), jump.Add(27*time.Hour)
 	moments := walk(loc, begin, end, time.Minute)
 	for _, s := range samples() {
 		s.hold(t, loc, begin, end, moments)
-		s.probe(t, loc, jump.Add(-3*time.Hour), jump.Add(3*time.Hour), moments)
+		s.probe(t, loc, jump.Add(-probed), jump.Add(probed), moments)
 	}
 }
 

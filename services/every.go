@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Every is a schedule of fixed distance: interval after the job began, and so on from there. It
+// Every is a schedule of fixed distance: interval after the job first began, and so on from there. It
 // does not drift, however long the runs take. It panics unless interval is positive.
 //
 // It is about elapsed time, not about the clock on the wall; for that there is [Cron].
