@@ -130,8 +130,6 @@ func newConn(nc net.Conn, d *door) net.Conn {
 	}
 }
 
-func (t *track) tracked() *track { return t }
-
 // nextReply is a writer that no request has had before: a handler that goes on writing after it has returned
 // must not write into the next answer. They are made by eight, as a request is to cost no allocation.
 func (t *track) nextReply() *writer1 {
@@ -174,13 +172,19 @@ type otherConn struct {
 
 func (c *otherConn) Close() error { return c.track.close(c.Conn) }
 
-// trackOf finds ours in a connection of net/http's.
+// trackOf finds ours in a connection of net/http's. It is asked twice a request, and a concrete type is
+// found without a search.
 func trackOf(c net.Conn) *track {
-	if tls, ok := c.(interface{ NetConn() net.Conn }); ok {
-		c = tls.NetConn()
+	switch c := c.(type) {
+	case *tcpConn:
+		return c.track
+	case *unixConn:
+		return c.track
+	case *otherConn:
+		return c.track
+	case interface{ NetConn() net.Conn }: // TLS
+		return trackOf(c.NetConn())
+	default:
+		return nil
 	}
-	if ours, ok := c.(interface{ tracked() *track }); ok {
-		return ours.tracked()
-	}
-	return nil
 }
