@@ -66,7 +66,7 @@ type Job struct {
 	// down is known. A file that can't be read or written is told in the log. "": none.
 	StateFile string
 
-	// OnRun is told of every run that has ended, one at a time, and must not block. nil: nobody is.
+	// OnRun is told of every run that has ended, one at a time. It must not block, nor ask the job. nil: nobody is.
 	OnRun func(JobRun)
 
 	// Log is told of failures that do not fail the service, and of missed runs. nil: slog.Default().
@@ -172,41 +172,6 @@ func (j *Job) check() error {
 	return nil
 }
 
-// Trigger begins a run now, beside the schedule, waits for its end and returns its error. A run under way counts
-// as Overlap says: under Queue it waits, else the answer is ErrOverlap. ctx bounds the wait, not the run.
-//
-// Errors: those of the run; ErrOverlap; supervise.ErrNotServing; that of ctx.
-func (j *Job) Trigger(ctx context.Context) error {
-	done := make(chan JobRun, 1)
-	if err := j.trigger(done); err != nil {
-		return fmt.Errorf("trigger the job: %w", err)
-	}
-	select {
-	case run := <-done:
-		return run.Err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// Pause lets no run begin by the schedule until Resume; times that pass are not missed. Trigger works all the same.
-// It lasts through restarts of the service.
-func (j *Job) Pause() { j.setPaused(true) }
-
-// Resume ends Pause.
-func (j *Job) Resume() { j.setPaused(false) }
-
-// Cancel ends the ctx of every run under way, with the cause ErrCancelled, and tells how many there were. It
-// waits for none of them. A run that ends by that has been cancelled, which is no failure.
-func (j *Job) Cancel() int {
-	j.state.mu.Lock()
-	defer j.state.mu.Unlock()
-	for _, run := range j.state.active {
-		run.cancel(ErrCancelled)
-	}
-	return len(j.state.active)
-}
-
 // Times is the next n times of the schedule after t, fewer when it has no more.
 func (j *Job) Times(t time.Time, n int) []time.Time {
 	var times []time.Time
@@ -219,12 +184,6 @@ func (j *Job) Times(t time.Time, n int) []time.Time {
 		t = next
 	}
 	return times
-}
-
-func (j *Job) isPaused() bool {
-	j.state.mu.Lock()
-	defer j.state.mu.Unlock()
-	return j.state.paused
 }
 
 func (j *Job) log() *slog.Logger {

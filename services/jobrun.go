@@ -85,7 +85,7 @@ func RunLog(ctx context.Context) *slog.Logger {
 }
 
 func (j *Job) logOf(r *jobRun) *slog.Logger {
-	log := j.log().With(slog.String("service", supervise.Path(r.rota.ctx)))
+	log := j.log().With(slog.String("service", supervise.Path(r.seat.rota.ctx)))
 	if j.state.name != "" {
 		log = log.With(slog.String("job", j.state.name))
 	}
@@ -97,8 +97,7 @@ type jobRun struct {
 	context.Context
 	record JobRun
 	job    *Job
-	seat   *seat
-	rota   *rota // of the seat
+	seat   *seat // that it was begun from
 	cancel context.CancelCauseFunc
 	done   chan<- JobRun // has room for one; nil: nobody waits
 }
@@ -112,13 +111,13 @@ func (r *jobRun) Value(key any) any {
 }
 
 // drains is when the service wants to stop.
-func (r *jobRun) drains() <-chan struct{} { return r.rota.stopping }
+func (r *jobRun) drains() <-chan struct{} { return r.seat.rota.stopping }
 
 // serve is the run, on its goroutine.
 func (r *jobRun) serve(context.Context) error {
-	defer r.rota.running.Done()
+	defer r.seat.rota.running.Done()
 	if r.job.state.name != "" {
-		pprof.SetGoroutineLabels(pprof.WithLabels(r.rota.ctx, pprof.Labels("job", r.job.state.name)))
+		pprof.SetGoroutineLabels(pprof.WithLabels(r.seat.rota.ctx, pprof.Labels("job", r.job.state.name)))
 	}
 	outcome, err := Panicked, error(nil)
 	defer func() { // also when Do panics
@@ -175,7 +174,7 @@ func (r *jobRun) pause(d time.Duration) bool {
 	select {
 	case <-timer.C:
 		return true
-	case <-r.rota.stopping:
+	case <-r.seat.rota.stopping:
 		return false
 	case <-r.Done():
 		return false

@@ -196,21 +196,18 @@ func (j *Job) miss(n int, times []time.Time, alone bool) {
 // goOn begins what waits, as far as there is room. The caller holds the lock.
 func (j *Job) goOn() {
 	s := &j.state
-	for len(s.active) < j.places() {
+	for s.seat != nil && !s.seat.rota.isOver() && len(s.active) < j.places() {
 		switch {
 		case s.queued != nil:
 			run := s.queued
 			s.queued = nil
 			j.launch(run)
-		case len(s.backlog) > 0:
+		case len(s.backlog) > 0 && !s.paused:
 			t := s.backlog[0]
 			s.backlog = s.backlog[1:]
 			s.counts.MadeUp++
 			j.begin(t, nil)
 		default:
-			return
-		}
-		if s.seat == nil || s.seat.rota.isOver() {
 			return
 		}
 	}
@@ -220,7 +217,7 @@ func (j *Job) goOn() {
 func (j *Job) begin(t time.Time, done chan<- JobRun) { j.launch(j.newRun(t, done)) }
 
 func (j *Job) newRun(t time.Time, done chan<- JobRun) *jobRun {
-	return &jobRun{record: JobRun{Scheduled: t, Triggered: done != nil}, job: j, seat: j.state.seat, rota: j.state.seat.rota, done: done}
+	return &jobRun{record: JobRun{Scheduled: t, Triggered: done != nil}, job: j, seat: j.state.seat, done: done}
 }
 
 // launch gives a run its number, its ctx and its goroutine. The caller holds the lock.
@@ -228,9 +225,9 @@ func (j *Job) launch(run *jobRun) {
 	s := &j.state
 	s.lastID++
 	run.record.ID, run.record.Started = s.lastID, time.Now()
-	run.Context, run.cancel = context.WithCancelCause(run.rota.values)
+	run.Context, run.cancel = context.WithCancelCause(run.seat.rota.values)
 	s.active = append(s.active, run)
-	if run.rota.begin(run) {
+	if run.seat.rota.begin(run) {
 		return
 	}
 	s.active = s.active[:len(s.active)-1]
@@ -253,7 +250,7 @@ func (j *Job) ended(run *jobRun, outcome Outcome, err error) {
 	s.counts.add(record)
 	s.history.add(record)
 	if s.seat != run.seat {
-		run.rota.plan(run.seat)
+		run.seat.rota.plan(run.seat)
 	} else if s.blocked {
 		j.unblock(record.Ended)
 	}
@@ -266,7 +263,7 @@ func (j *Job) ended(run *jobRun, outcome Outcome, err error) {
 		run.done <- *record
 	}
 	j.tell(run)
-	run.rota.left()
+	run.seat.rota.left()
 }
 
 // tell says what a failure means.
@@ -276,7 +273,7 @@ func (j *Job) tell(run *jobRun) {
 		return
 	case Cancelled:
 		if errors.Is(run.record.Err, errOutOfTime) {
-			run.rota.fail(run.unfinished(run.record.Err))
+			run.seat.rota.fail(run.unfinished(run.record.Err))
 		}
 		return
 	case Panicked:
@@ -286,7 +283,7 @@ func (j *Job) tell(run *jobRun) {
 	case Failed, TimedOut:
 	}
 	if j.OnError == Fail {
-		run.rota.fail(j.named(run.record.Err))
+		run.seat.rota.fail(j.named(run.record.Err))
 		return
 	}
 	attrs := []slog.Attr{slog.String("outcome", run.record.Outcome.String()), slog.Int("attempts", run.record.Attempts), slog.Any("err", run.record.Err)}
@@ -294,7 +291,7 @@ func (j *Job) tell(run *jobRun) {
 	if errors.As(run.record.Err, &panicked) {
 		attrs = append(attrs, slog.String("stack", string(panicked.Stack)))
 	}
-	j.logOf(run).LogAttrs(run.rota.ctx, slog.LevelWarn, "job run failed", attrs...)
+	j.logOf(run).LogAttrs(run.seat.rota.ctx, slog.LevelWarn, "job run failed", attrs...)
 }
 
 // named is an error with the name of the job, if it has one.
@@ -303,42 +300,6 @@ func (j *Job) named(err error) error {
 		return err
 	}
 	return fmt.Errorf("job %s: %w", j.state.name, err)
-}
-
-// trigger begins a run by hand, and says why not.
-func (j *Job) trigger(done chan<- JobRun) error {
-	s := &j.state
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.seat == nil:
-		return supervise.ErrNotServing
-	case len(s.active) < j.places() && s.queued == nil:
-		j.begin(time.Now(), done)
-	case j.Overlap == Queue && s.queued == nil:
-		s.queued = j.newRun(time.Now(), done)
-	default:
-		return ErrOverlap
-	}
-	return nil
-}
-
-func (j *Job) setPaused(paused bool) {
-	s := &j.state
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.paused == paused {
-		return
-	}
-	s.paused = paused
-	if paused {
-		s.next = time.Time{}
-	} else {
-		s.last = time.Now() // what has passed meanwhile is not missed
-	}
-	if s.seat != nil {
-		s.seat.rota.plan(s.seat)
-	}
 }
 
 // cutShort ends the ctx of every run under way, because the time is over.

@@ -1,0 +1,89 @@
+package services
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tend.example/tend/supervise"
+)
+
+// What is done to a job by hand.
+
+// Trigger begins a run now, beside the schedule, waits for its end and returns its error. A run under way counts
+// as Overlap says: under Queue it waits, else the answer is ErrOverlap. ctx bounds the wait, not the run.
+//
+// Errors: those of the run; ErrOverlap; supervise.ErrNotServing; that of ctx.
+func (j *Job) Trigger(ctx context.Context) error {
+	done := make(chan JobRun, 1)
+	if err := j.trigger(done); err != nil {
+		return fmt.Errorf("trigger the job: %w", err)
+	}
+	select {
+	case run := <-done:
+		return run.Err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// trigger begins a run by hand, and says why not.
+func (j *Job) trigger(done chan<- JobRun) error {
+	s := &j.state
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.seat == nil:
+		return supervise.ErrNotServing
+	case len(s.active) < j.places() && s.queued == nil:
+		j.begin(time.Now(), done)
+	case j.Overlap == Queue && s.queued == nil:
+		s.queued = j.newRun(time.Now(), done)
+	default:
+		return ErrOverlap
+	}
+	return nil
+}
+
+// Pause lets no run begin by the schedule until Resume: times that pass are not missed, and what was missed before is made up
+// for after it. A run under way goes on, and Trigger works all the same. It lasts through restarts of the service.
+func (j *Job) Pause() { j.setPaused(true) }
+
+// Resume ends Pause.
+func (j *Job) Resume() { j.setPaused(false) }
+
+func (j *Job) setPaused(paused bool) {
+	s := &j.state
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.paused == paused {
+		return
+	}
+	s.paused = paused
+	if paused {
+		s.next, s.blocked = time.Time{}, false
+	} else {
+		s.last = time.Now() // what has passed meanwhile is not missed
+	}
+	if s.seat != nil {
+		s.seat.rota.plan(s.seat)
+		j.goOn()
+	}
+}
+
+func (j *Job) isPaused() bool {
+	j.state.mu.Lock()
+	defer j.state.mu.Unlock()
+	return j.state.paused
+}
+
+// Cancel ends the ctx of every run under way, with the cause ErrCancelled, and tells how many there were. It
+// waits for none of them. A run that ends by that has been cancelled, which is no failure.
+func (j *Job) Cancel() int {
+	j.state.mu.Lock()
+	defer j.state.mu.Unlock()
+	for _, run := range j.state.active {
+		run.cancel(ErrCancelled)
+	}
+	return len(j.state.active)
+}
