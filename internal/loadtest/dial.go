@@ -33,11 +33,17 @@ func undialed(ctx context.Context, err error) verdict {
 		return verdict{outcome: refused}
 	case isOurs(err):
 		return verdict{outcome: local}
-	case ctx.Err() != nil:
+	case isOver(ctx):
 		return verdict{outcome: unsent}
 	default:
 		return verdict{outcome: cut, stage: StageDial, nth: 1, err: err}
 	}
+}
+
+// isOver reports whether the run is: a dialer goes by the deadline of ctx, which it may see before ctx does.
+func isOver(ctx context.Context) bool {
+	end, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(end)
 }
 
 // isRefusal reports whether nobody listens. A unix socket may also be gone, or its queue be full.

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -159,4 +160,22 @@ type countingConn struct {
 func (c countingConn) Write(p []byte) (int, error) {
 	c.writes.Add(1)
 	return c.Conn.Write(p)
+}
+
+// What could not be dialed because the run was over is nobody's loss, though the dialer notices first.
+func TestDialThatTheEndOfTheRunCutsShortIsNoLoss(t *testing.T) {
+	load := loadtest.Load{
+		Addr: "anywhere:80", Clients: 50, For: 20 * time.Millisecond, Kinds: []loadtest.Kind{loadtest.NewConn},
+		Dial: func(ctx context.Context, _ string) (net.Conn, error) {
+			end, _ := ctx.Deadline()
+			for time.Now().Before(end) { // a sleep could come back after ctx knows
+			}
+			return nil, os.ErrDeadlineExceeded
+		},
+	}
+	for range 5 {
+		if r := load.Run(t.Context()); r.Lost() > 0 {
+			t.Fatalf("want none lost:\n%s", r)
+		}
+	}
 }
