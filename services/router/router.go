@@ -25,11 +25,11 @@ import (
 // Config is what can be told of an engine. The zero value is that of New.
 type Config struct {
 	// Log is told of every request, in a line "request" with the attributes route ("GET /users/:id", or
-	// "none"), status, took, bytes (of the body) and id. The level is Error for a status of 5xx, Warn for 4xx,
-	// else Info. A path or a query of the client's is not in it. nil: slog.Default().
+	// "none"), status, took, bytes (of the body) and id. The level is Error for a status of 5xx and a panic,
+	// Warn for 4xx, else Info. A path or a query of the client's is not in it. nil: slog.Default().
 	Log *slog.Logger
 
-	// Skip is the routes that are not logged, such as "GET /livez", unless the status is 5xx.
+	// Skip is the routes that are not logged, such as "GET /livez", unless the level is Error.
 	Skip []string
 
 	// Query adds the query of the client to the line. false: it may have secrets in it.
@@ -42,7 +42,7 @@ type Config struct {
 // New makes an engine with the zero Config. It has no trusted proxies, so ClientIP is the peer's address, it
 // answers 405 where another method would do, and it gives each request an id: the X-Request-Id of the
 // client, if that is up to 64 letters, digits, dots, dashes and underscores, or else one made at random. The
-// id is in that header of the request and of the answer.
+// id is in that header of the request and of the answer, unless that is the 500 of a panic.
 //
 // It puts gin into release mode, which holds for the whole process, unless another mode than debug was set.
 func New(log *slog.Logger) *gin.Engine { return Config{Log: log}.Engine() }
@@ -93,7 +93,7 @@ func (a *access) handle(c *gin.Context) {
 		if !returned && !c.Writer.Written() {
 			status = http.StatusInternalServerError // which services.HTTP will answer
 		}
-		a.log(c, begin, status, id)
+		a.log(c, begin, status, id, !returned)
 	}()
 	c.Next()
 	if !c.Writer.Written() && c.Writer.Status() == http.StatusOK && c.Request.Context().Err() != nil {
@@ -103,10 +103,10 @@ func (a *access) handle(c *gin.Context) {
 	returned = true
 }
 
-func (a *access) log(c *gin.Context, begin time.Time, status int, id string) {
+func (a *access) log(c *gin.Context, begin time.Time, status int, id string, panicked bool) {
 	level := slog.LevelInfo
 	switch {
-	case status >= http.StatusInternalServerError:
+	case status >= http.StatusInternalServerError || panicked:
 		level = slog.LevelError
 	case a.Quiet, slices.Contains(a.Skip, c.Request.Pattern):
 		return
