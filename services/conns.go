@@ -1,7 +1,6 @@
 package services
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"sync"
@@ -82,28 +81,13 @@ func (c *conns) count() (n int) {
 	return n
 }
 
-// look is how often settle looks. net/http tells of no end of a hijacked connection, and none of this is
+// look is how often httpRun.settle looks. net/http tells of no end of a hijacked connection, and none of this is
 // worth a channel for each request.
 const look = 5 * time.Millisecond
 
 // slowStart is how long a connection may take to send the first byte of a request, before it counts as
 // idle.
 const slowStart = 5 * time.Second
-
-// settle waits until no connection has a request under way, and each has been idle for so long that a
-// client that was about to send one has done so; or until ctx is done.
-func (c *conns) settle(ctx context.Context, keepIdle time.Duration) {
-	ticker := time.NewTicker(look)
-	defer ticker.Stop()
-	idle := map[*track]time.Time{}
-	for c.busy(idle, time.Now(), keepIdle) {
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
 
 // busy tells whether there is something to wait for. idle has since when a connection was seen idle.
 func (c *conns) busy(idle map[*track]time.Time, now time.Time, keepIdle time.Duration) (busy bool) {
@@ -122,6 +106,20 @@ func (c *conns) busy(idle map[*track]time.Time, now time.Time, keepIdle time.Dur
 		}
 	})
 	return busy
+}
+
+// closeIdle closes the connections that have been idle for so long. idle is as for busy.
+func (c *conns) closeIdle(idle map[*track]time.Time, now time.Time, keepIdle time.Duration) {
+	var old []net.Conn
+	c.busy(idle, now, keepIdle)
+	c.each(func(t *track, nc net.Conn, state http.ConnState) {
+		if since := idle[t]; state == http.StateIdle && !since.IsZero() && now.Sub(since) >= keepIdle {
+			old = append(old, nc)
+		}
+	})
+	for _, nc := range old {
+		_ = nc.Close()
+	}
 }
 
 // closeHijacked closes the connections that net/http no longer closes, and tells how many no handler is at.

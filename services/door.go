@@ -20,7 +20,8 @@ type door struct {
 	closed chan struct{}
 	once   sync.Once
 
-	starved bool // the last Accept found no file descriptor; only the accept loop uses it
+	accepted atomic.Int64
+	starved  time.Time // when Accept last found no file descriptor; only the accept loop uses it
 }
 
 func newDoor(l net.Listener, h *HTTP) *door {
@@ -42,7 +43,7 @@ func (d *door) Accept() (net.Conn, error) {
 		d.give()
 		return nil, d.fault(err)
 	}
-	d.starved = false
+	d.accepted.Add(1)
 	d.counts.conns.Add(1)
 	return newConn(nc, d), nil
 }
@@ -90,17 +91,23 @@ func (d *door) give() {
 	}
 }
 
-// fault counts a failure to accept, and logs the first of a row without file descriptors. net/http waits
-// and tries again by itself.
+// calm is how long there have to have been file descriptors before the lack of them is news.
+const calm = time.Minute
+
+// fault counts a failure to accept, and logs that there are no file descriptors. net/http waits and tries
+// again by itself.
 func (d *door) fault(err error) error {
 	if d.isClosed() {
 		return net.ErrClosed
 	}
 	d.counts.acceptFaults.Add(1)
-	if out := errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE); out && !d.starved {
-		d.starved = true
+	if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
+		return err
+	}
+	if time.Since(d.starved) > calm {
 		d.log.Error("out of file descriptors: clients wait", slog.String("addr", d.Addr().String()), slog.Any("err", err))
 	}
+	d.starved = time.Now()
 	return err
 }
 

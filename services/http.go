@@ -45,7 +45,8 @@ type HTTP struct {
 
 	// Listener is where to accept instead, as from socket activation or in a test. It is not closed
 	// between runs, if it has a method SetDeadline, as those of package net have; one of another
-	// kind serves one run only. nil: Addr.
+	// kind serves one run only. It is closed when no run follows, and the service cannot be started again
+	// then. Newcomers are not ignored before that, as somebody else may hold the socket, too. nil: Addr.
 	Listener net.Listener
 
 	// Handler answers the requests. The context of a request has the values of the run's, so the
@@ -81,11 +82,11 @@ type HTTP struct {
 	KeepIdle time.Duration
 
 	// HoldSocket is how long the socket stays open while no run accepts from it, and clients wait in its
-	// queue. 0: 5s; <0: not at all, so that clients are refused between two runs.
+	// queue. 0: 5s; <0: not at all, so that clients are refused between two runs. A Listener stays open.
 	HoldSocket time.Duration
 
-	// MaxConns is how many connections are open at a time; more wait in the socket's queue. 0: no
-	// bound.
+	// MaxConns is how many connections a run has at a time; more wait in the socket's queue. What earlier runs
+	// left does not count. 0: no bound.
 	MaxConns int
 
 	// ReadHeaderTimeout bounds reading the header of a request. 0: 5s; <0: none.
@@ -150,10 +151,15 @@ func (h *HTTP) NotifiesReady() {}
 
 // String is "http" and the address.
 func (h *HTTP) String() string {
+	return "http " + h.where()
+}
+
+// where is what it listens on, as it was told.
+func (h *HTTP) where() string {
 	if h.Listener != nil {
-		return "http " + h.Listener.Addr().String()
+		return h.Listener.Addr().String()
 	}
-	return "http " + h.Addr
+	return h.Addr
 }
 
 // BoundAddr is the address it listens on, from when it is ready until the socket is closed; nil
@@ -178,10 +184,10 @@ func (h *HTTP) Serve(ctx context.Context) error {
 	if supervise.Path(ctx) == "" {
 		defer h.Close()
 	}
-	defer h.socket.hold(h.holdSocket())
+	defer h.holdSocket()
 	defer certs.follow()()
 	h.lastRun = ctx
-	r := h.start(ctx, door, certs.config(h.TLS))
+	r := h.start(ctx, door, certs.config(h.TLS), h.Handler)
 	h.log().LogAttrs(ctx, slog.LevelInfo, "listening",
 		slog.String("service", supervise.Path(ctx)), slog.String("addr", h.BoundAddr().String()))
 	supervise.Ready(ctx)
@@ -199,9 +205,10 @@ func (h *HTTP) Serve(ctx context.Context) error {
 	return h.drain(ctx, r)
 }
 
-// Close closes the socket. The group of the service calls it when no further run will follow. Requests
-// that a failed run left in flight have until the supervise.StopContext of that run ends, and are then cut
-// off, which the error tells.
+// Close closes the socket. The group of the service calls it when no further run will follow. Who waits in
+// the socket's queue for that run is answered 503, where the system tells that somebody does. Requests that a
+// failed run left in flight have until the supervise.StopContext of that run ends, and are then cut off,
+// which the error tells.
 func (h *HTTP) Close() error {
 	last := h.lastRun
 	if last == nil { // it never ran
@@ -210,7 +217,7 @@ func (h *HTTP) Close() error {
 	stop, cancel := supervise.StopContext(last)
 	defer cancel()
 	defer whenRunningOut(stop, h.leftover.end)()
-	return errors.Join(h.socket.close(), h.leftover.finish(stop))
+	return errors.Join(h.turnAway(last, stop), h.socket.close(), h.leftover.finish(stop))
 }
 
 // runsAgain tells whether ctx was ended by something that another run follows. A plain cancellation
@@ -228,5 +235,10 @@ func (h *HTTP) log() *slog.Logger {
 	return h.Log
 }
 
-func (h *HTTP) holdSocket() time.Duration { return cmp.Or(h.HoldSocket, defaultHoldSocket) }
-func (h *HTTP) keepIdle() time.Duration   { return cmp.Or(h.KeepIdle, defaultKeepIdle) }
+func (h *HTTP) holdSocket() {
+	if h.Listener == nil { // which could not be opened again
+		h.socket.hold(cmp.Or(h.HoldSocket, defaultHoldSocket))
+	}
+}
+
+func (h *HTTP) keepIdle() time.Duration { return cmp.Or(h.KeepIdle, defaultKeepIdle) }

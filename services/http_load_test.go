@@ -32,9 +32,12 @@ func answers() http.Handler {
 }
 
 // underLoad serves h and puts it under load, until the service has ended.
-func underLoad(t *testing.T, h *services.HTTP, load loadtest.Load) *loaded {
+func underLoad(t *testing.T, h *services.HTTP, load loadtest.Load, change ...func(*services.HTTP)) *loaded {
 	t.Helper()
 	h.Handler, h.KeepIdle = answers(), 0
+	for _, f := range change {
+		f(h)
+	}
 	l := &loaded{failing: newFailing(h), t: t, load: load, result: make(chan loadtest.Result, 1)}
 	brief := supervise.Policy{MinBackoff: 20 * time.Millisecond, MaxBackoff: 20 * time.Millisecond}
 	l.tree = serve(t, supervise.Child{Name: "web", Service: l.failing, Policy: brief})
@@ -136,6 +139,16 @@ func TestNoRequestIsLost(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Somebody else may hold it, too, so newcomers are not ignored, and come until the last moment.
+func TestNoRequestIsLostOnAListenerThatWasGiven(t *testing.T) {
+	h := newHTTP(nil)
+	h.Listener = listen(t)
+	l := underLoad(t, h, loadtest.Load{Kinds: []loadtest.Kind{loadtest.KeepAlive, loadtest.NewConn, loadtest.NewConnPost}, Clients: 32})
+	l.goOn()
+	l.fail <- fault
+	l.wantNoneLost(1)
 }
 
 func TestNoRequestIsLostInTLS(t *testing.T) {

@@ -60,12 +60,12 @@ type drainer interface{ drains() <-chan struct{} }
 func (r *httpRun) drains() <-chan struct{} { return r.draining }
 
 // start accepts from door until that is closed. leave, drain or cut wait for all that begins here.
-func (h *HTTP) start(ctx context.Context, door *door, config *tls.Config) *httpRun {
+func (h *HTTP) start(ctx context.Context, door *door, config *tls.Config, handler http.Handler) *httpRun {
 	r := &httpRun{
 		http:     h,
 		log:      h.log().With(slog.String("service", supervise.Path(ctx))),
 		door:     door,
-		handler:  h.Handler,
+		handler:  handler,
 		ended:    make(chan struct{}),
 		draining: make(chan struct{}),
 	}
@@ -200,11 +200,52 @@ func (h *HTTP) drain(ctx context.Context, r *httpRun) error {
 	})()
 	r.lame.Store(true)
 	pause(stop, h.drainDelay(stop))
+	h.leftover.hurry()
+	return errors.Join(r.empty(stop), h.leftover.finish(stop))
+}
+
+// turnAway answers those who wait for a run that will not come. ctx is that of the last one.
+func (h *HTTP) turnAway(ctx, stop context.Context) error {
+	if h.socket.waiting() == 0 {
+		return nil
+	}
+	certs, err := h.certificates()
+	if err != nil {
+		return err
+	}
+	door, err := h.socket.open(ctx, h)
+	if err != nil {
+		return err
+	}
+	r := h.start(ctx, door, certs.config(h.TLS), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "stopped", http.StatusServiceUnavailable)
+	}))
+	defer whenRunningOut(stop, r.end)()
+	r.lame.Store(true)
+	return r.empty(stop)
+}
+
+// empty closes the door, and the socket behind it, answers whoever is inside, and closes every connection.
+func (r *httpRun) empty(stop context.Context) error {
 	close(r.draining) // before the door: who waits there may need the place of a stream
-	r.closeDoor(stop)
-	fault := h.socket.close() // from now on clients are refused
-	r.conns.settle(stop, h.keepIdle())
-	return errors.Join(r.shutdown(stop), h.leftover.finish(stop), fault)
+	fault := r.closeDoor(stop)
+	r.settle(stop)
+	return errors.Join(r.shutdown(stop), fault)
+}
+
+// settle waits until no handler is at work, no connection has a request under way, and each has been idle for so
+// long that a client that was about to send one has done so; or until ctx is done.
+func (r *httpRun) settle(ctx context.Context) {
+	ticker := time.NewTicker(look)
+	defer ticker.Stop()
+	idle := map[*track]time.Time{}
+	for r.conns.busy(idle, time.Now(), r.http.keepIdle()) || r.active.Load() > 0 {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // drainDelay is at most half of the time for stopping.
@@ -216,27 +257,40 @@ func (h *HTTP) drainDelay(stop context.Context) time.Duration {
 	return min(h.DrainDelay, time.Until(deadline)/2)
 }
 
-// closeDoor keeps newcomers out, lets in who has been at the door, and closes it.
-func (r *httpRun) closeDoor(stop context.Context) {
+// closeDoor keeps newcomers out, lets in who has been at the door, and closes it and the socket: from then on
+// clients are refused.
+func (r *httpRun) closeDoor(stop context.Context) error {
 	h := r.http
 	if h.socket.bar(h.Listener == nil) {
 		pause(stop, settleFor)
-		for h.socket.waiting() > 0 && stop.Err() == nil {
-			pause(stop, time.Millisecond)
-		}
+		r.awaitEmpty(stop)
 	} else {
 		r.awaitQuiet(stop)
+		soon, cancel := context.WithTimeout(stop, time.Second) // there may be no end to those who come
+		r.awaitEmpty(soon)
+		cancel()
 	}
 	_ = r.door.Close() // what it would say, ended says
+	fault := h.socket.close()
 	<-r.ended
+	return fault
+}
+
+// awaitEmpty waits until the queue of the socket is, for a moment.
+func (r *httpRun) awaitEmpty(stop context.Context) {
+	h, idle := r.http, map[*track]time.Time{}
+	for h.socket.waiting() > 0 && stop.Err() == nil {
+		r.conns.closeIdle(idle, time.Now(), h.keepIdle()) // they may have the places that are waited for
+		pause(stop, time.Millisecond)
+	}
 }
 
 // awaitQuiet waits until nobody has come for a while, or for a second.
 func (r *httpRun) awaitQuiet(stop context.Context) {
 	for range 20 {
-		before := r.conns.count()
+		before := r.door.accepted.Load()
 		pause(stop, settleFor)
-		if r.conns.count() <= before {
+		if r.door.accepted.Load() == before {
 			return
 		}
 	}
@@ -254,7 +308,7 @@ func (r *httpRun) leave() {
 func (r *httpRun) shutdown(stop context.Context) error {
 	_ = r.server.Shutdown(stop) // its only error says that stop has ended, and cut says what of
 	if n := r.cut(); n > 0 {
-		return fmt.Errorf("stop serving on %s: out of time; requests cut off: %d", r.http.Addr, n)
+		return fmt.Errorf("stop serving on %s: out of time; requests cut off: %d", r.http.where(), n)
 	}
 	return nil
 }
@@ -268,6 +322,9 @@ func (r *httpRun) cut() (requests int64) {
 	r.http.counts.cut.Add(requests)
 	r.end()
 	r.conns.handled.Wait()
+	for r.active.Load() > 0 { // of HTTP/2, or with a connection that is theirs
+		time.Sleep(look)
+	}
 	return requests
 }
 

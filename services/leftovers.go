@@ -14,16 +14,20 @@ type leftovers struct {
 }
 
 type leftover struct {
-	cut  context.CancelFunc // ends the time it has
-	done chan struct{}
-	err  error // once done is closed
+	cut   context.CancelFunc // ends the time it has
+	hurry context.Context    //nolint:containedctx // done when its idle connections are to be closed
+	rush  context.CancelFunc // ends that
+	done  chan struct{}
+	err   error // once done is closed
 }
 
-// add takes over the connections of a run, which accepts no more.
+// add takes over the connections of a run, which accepts no more. They are in no hurry: one that is idle is closed
+// by its IdleTimeout, or with its next answer, and a client that pauses loses nothing.
 func (l *leftovers) add(r *httpRun) {
 	r.leave()
 	ctx, cut := context.WithCancel(context.Background())
 	left := &leftover{cut: cut, done: make(chan struct{})}
+	left.hurry, left.rush = context.WithCancel(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.runs == nil {
@@ -34,7 +38,8 @@ func (l *leftovers) add(r *httpRun) {
 		defer close(left.done)
 		defer l.remove(r)
 		defer cut()
-		r.conns.settle(ctx, r.http.keepIdle())
+		r.linger(left.hurry)
+		r.settle(ctx)
 		left.err = r.shutdown(ctx)
 	}()
 }
@@ -54,6 +59,13 @@ func (l *leftovers) all() (all []*leftover) {
 	return all
 }
 
+// hurry has idle connections closed within KeepIdle.
+func (l *leftovers) hurry() {
+	for _, left := range l.all() {
+		left.rush()
+	}
+}
+
 // end ends the contexts of their requests.
 func (l *leftovers) end() {
 	l.mu.Lock()
@@ -66,6 +78,7 @@ func (l *leftovers) end() {
 // finish waits for all of them, and cuts off those that are not finished when ctx is done.
 func (l *leftovers) finish(ctx context.Context) error {
 	var errs []error
+	l.hurry()
 	for _, left := range l.all() {
 		select {
 		case <-left.done:
@@ -76,6 +89,13 @@ func (l *leftovers) finish(ctx context.Context) error {
 		errs = append(errs, left.err)
 	}
 	return errors.Join(errs...)
+}
+
+// linger waits until nothing of a run is left, or for the end of hurry.
+func (r *httpRun) linger(hurry context.Context) {
+	for hurry.Err() == nil && (r.conns.count() > 0 || r.active.Load() > 0) {
+		pause(hurry, settleFor)
+	}
 }
 
 // conns is how many connections they have.

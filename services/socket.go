@@ -19,8 +19,8 @@ import (
 type socket struct {
 	mu       sync.Mutex
 	listener net.Listener
-	unix     string      // the path of a unix socket that is ours to remove
-	barred   bool        // the kernel ignores newcomers
+	unix     string      // the path of a unix socket of ours
+	linked   bool        // that is ours to remove
 	timer    *time.Timer // closes the socket when no run comes; nil: none is due
 }
 
@@ -36,12 +36,6 @@ func (s *socket) open(ctx context.Context, h *HTTP) (*door, error) {
 		if err := s.listen(ctx, h); err != nil {
 			return nil, err
 		}
-	}
-	if s.barred {
-		if err := unbar(s.listener); err != nil {
-			return nil, fmt.Errorf("let newcomers in again on %s: %w", s.listener.Addr(), err)
-		}
-		s.barred = false
 	}
 	if d, ok := s.listener.(deadliner); ok {
 		if err := d.SetDeadline(time.Time{}); err != nil {
@@ -60,7 +54,7 @@ func (s *socket) listen(ctx context.Context, h *HTTP) error {
 	var err error
 	if path, ok := strings.CutPrefix(h.Addr, "unix:"); ok {
 		s.listener, err = listenUnix(ctx, path)
-		s.unix = path
+		s.unix, s.linked = path, err == nil
 	} else {
 		var config net.ListenConfig
 		config.SetMultipathTCP(false) // a socket of MPTCP takes no filter, so its door could not be barred
@@ -138,10 +132,7 @@ func (s *socket) bar(ours bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.unlink()
-	if s.listener != nil && ours && !s.barred {
-		s.barred = bar(s.listener) == nil
-	}
-	return s.barred
+	return s.listener != nil && ours && bar(s.listener) == nil
 }
 
 // waiting is how many connections are in the queue of the socket, where the system tells.
@@ -191,7 +182,7 @@ func (s *socket) shut() error {
 	}
 	s.unlink() // first, so that nobody finds one that is closed
 	err := s.listener.Close()
-	s.listener, s.barred = nil, false
+	s.listener, s.unix = nil, ""
 	if errors.Is(err, net.ErrClosed) {
 		return nil // by who gave it to us
 	}
@@ -199,9 +190,9 @@ func (s *socket) shut() error {
 }
 
 func (s *socket) unlink() {
-	if s.unix != "" {
+	if s.linked {
 		_ = os.Remove(s.unix) // somebody else may have, and that is all the same
-		s.unix = ""
+		s.linked = false
 	}
 }
 
