@@ -81,7 +81,7 @@ func (r *rota) serve(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	done := false
-	for !done && r.goesOn(ctx) {
+	for r.goesOn(ctx) {
 		wait := r.turn()
 		if done = r.isDone(); done || r.failed() {
 			break
