@@ -11,7 +11,8 @@
 //
 // suture is one flat Supervisor with an EventHook that does nothing and FailureThreshold +Inf, so
 // that it restarts at once, as tend does with Policy{MinBackoff: -1}; all else is as it comes. The
-// services are the same values on both sides. GC settings are those of the environment, for both.
+// services are the same values on both sides. GC settings are those of the environment, for both. In the
+// measure http a bare http.Server stands in suture's place, and it takes its turns by itself.
 package main
 
 import (
