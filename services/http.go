@@ -46,7 +46,9 @@ type HTTP struct {
 	// Listener is where to accept instead, as from socket activation or in a test. It is not closed
 	// between runs, if it has a method SetDeadline, as those of package net have; one of another
 	// kind serves one run only. It is closed when no run follows, and the service cannot be started again
-	// then. Newcomers are not ignored before that, as somebody else may hold the socket, too. nil: Addr.
+	// then. For the last 50ms newcomers are ignored, on Linux; whoever else holds the socket gets them a second
+	// later. A socket of MPTCP, which net.Listen makes where it can, cannot ignore anybody, so who comes in the
+	// instant before the close is reset: net.ListenConfig makes one of TCP. nil: Addr.
 	Listener net.Listener
 
 	// Handler answers the requests. The context of a request has the values of the run's, so the

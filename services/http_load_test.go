@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -77,10 +78,8 @@ func (l *loaded) goOn() {
 // wantNoneLost stops the service under load, and wants every request to have been answered.
 func (l *loaded) wantNoneLost(restarts int) {
 	l.t.Helper()
+	eventually(l.t, "the restarts", func() bool { return l.child().Restarts >= restarts })
 	l.goOn()
-	if got := l.child().Restarts; got < restarts {
-		l.t.Errorf("%d restarts, want %d: what was to be seen did not happen", got, restarts)
-	}
 	if err := l.stop(); err != nil {
 		l.t.Errorf("Serve: got %v, want nil", err)
 	}
@@ -141,10 +140,16 @@ func TestNoRequestIsLost(t *testing.T) {
 	}
 }
 
-// Somebody else may hold it, too, so newcomers are not ignored, and come until the last moment.
+// Somebody else may hold it, too, so newcomers are ignored for a moment only. A socket of MPTCP, which net.Listen
+// makes where it can, takes no filter.
 func TestNoRequestIsLostOnAListenerThatWasGiven(t *testing.T) {
 	h := newHTTP(nil)
-	h.Listener = listen(t)
+	var config net.ListenConfig
+	config.SetMultipathTCP(false)
+	var err error
+	if h.Listener, err = config.Listen(t.Context(), "tcp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
 	l := underLoad(t, h, loadtest.Load{Kinds: []loadtest.Kind{loadtest.KeepAlive, loadtest.NewConn, loadtest.NewConnPost}, Clients: 32})
 	l.goOn()
 	l.fail <- fault

@@ -261,11 +261,16 @@ func (h *HTTP) drainDelay(stop context.Context) time.Duration {
 // clients are refused.
 func (r *httpRun) closeDoor(stop context.Context) error {
 	h := r.http
-	if h.socket.bar(h.Listener == nil) {
+	lent := h.Listener != nil
+	barred := !lent && h.socket.bar()
+	if !barred {
+		r.awaitQuiet(stop)
+		barred = lent && h.socket.bar() // late, as nobody else who accepts from it hears of newcomers meanwhile
+	}
+	if barred {
 		pause(stop, settleFor)
 		r.awaitEmpty(stop)
 	} else {
-		r.awaitQuiet(stop)
 		soon, cancel := context.WithTimeout(stop, time.Second) // there may be no end to those who come
 		r.awaitEmpty(soon)
 		cancel()

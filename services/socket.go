@@ -21,6 +21,7 @@ type socket struct {
 	listener net.Listener
 	unix     string      // the path of a unix socket of ours
 	linked   bool        // that is ours to remove
+	lent     bool        // somebody gave it to us, and may go on with it
 	timer    *time.Timer // closes the socket when no run comes; nil: none is due
 }
 
@@ -48,7 +49,8 @@ func (s *socket) open(ctx context.Context, h *HTTP) (*door, error) {
 // listen gets the socket. The caller holds mu.
 func (s *socket) listen(ctx context.Context, h *HTTP) error {
 	if h.Listener != nil {
-		s.listener = h.Listener
+		s.listener, s.lent = h.Listener, true
+		_ = unbar(s.listener) // somebody may have died while it was barred
 		return nil
 	}
 	var err error
@@ -128,11 +130,11 @@ func (s *socket) addr() net.Addr {
 
 // bar makes the kernel ignore newcomers, and tells whether it does. The name of a unix socket is taken away,
 // which refuses them, but leaves who has come in the queue.
-func (s *socket) bar(ours bool) bool {
+func (s *socket) bar() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.unlink()
-	return s.listener != nil && ours && bar(s.listener) == nil
+	return s.listener != nil && bar(s.listener) == nil
 }
 
 // waiting is how many connections are in the queue of the socket, where the system tells.
@@ -181,8 +183,11 @@ func (s *socket) shut() error {
 		return nil
 	}
 	s.unlink() // first, so that nobody finds one that is closed
+	if s.lent {
+		_ = unbar(s.listener) // as late as can be: who comes after this line and before the next is reset
+	}
 	err := s.listener.Close()
-	s.listener, s.unix = nil, ""
+	s.listener, s.unix, s.lent = nil, "", false
 	if errors.Is(err, net.ErrClosed) {
 		return nil // by who gave it to us
 	}

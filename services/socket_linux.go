@@ -32,6 +32,11 @@ func bar(l net.Listener) error {
 	})
 }
 
+// unbar lets newcomers in again.
+func unbar(l net.Listener) error {
+	return onTCP(l, func(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0) })
+}
+
 // waiting is how many connections wait to be accepted: for a listening socket, tcpi_unacked.
 func waiting(l net.Listener) (n int) {
 	err := onTCP(l, func(fd int) error {

@@ -38,10 +38,13 @@ func Hang(t testing.TB) supervise.Service {
 }
 
 // PanicAfter is a service that calls Ready and panics with value when d is over, in every run. It returns
-// nil when it is told to stop before.
+// nil when it is told to stop before. If d is 0 or less nothing comes before the panic.
 func PanicAfter(d time.Duration, value any) supervise.Service {
 	return supervise.Func(func(ctx context.Context) error {
 		supervise.Ready(ctx)
+		if d <= 0 {
+			panic(value)
+		}
 		timer := time.NewTimer(d)
 		defer timer.Stop()
 		select {
