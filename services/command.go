@@ -115,7 +115,7 @@ func (c *Command) Serve(ctx context.Context) error {
 		return err
 	}
 	forget := p.awaitReady(ctx)
-	p.attend(ctx, false)
+	p.attend(ctx)
 	forget()
 	return p.served(ctx)
 }
@@ -123,10 +123,10 @@ func (c *Command) Serve(ctx context.Context) error {
 // Run runs the program once to its end, as a job: services.Job{Do: c.Run}. It returns what Serve would,
 // except that only exit code 0 is success, also once ctx is done.
 //
-// When the service is told to stop, the program is left to finish until a fifth of the time of
-// supervise.StopContext remains; only then it is sent StopSignal, and killed when that time is all but
-// over. When ctx ends for another reason, such as a timeout of its own, StopSignal is sent at once, and the
-// program is killed after ten seconds. Either way the error says why ctx was done.
+// When ctx is done, StopSignal is sent at once, and what is left is killed when the time of
+// supervise.StopContext is all but over, or, when it is no stop of the tree but a timeout of the job or Cancel, after
+// ten seconds. The error says why ctx was done. As the ctx of a Job's run outlives the stop of its
+// service, the program is left to finish until a fifth of that time remains.
 func (c *Command) Run(ctx context.Context) error {
 	if err := c.check(); err != nil {
 		return supervise.Fatal(err)
@@ -138,7 +138,7 @@ func (c *Command) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.attend(ctx, true)
+	p.attend(ctx)
 	return p.ran(ctx)
 }
 

@@ -5,6 +5,7 @@ package services_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"regexp"
 	"strings"
 	"syscall"
@@ -163,8 +164,10 @@ func TestWhoHasLeftTheGroupHangsNobody(t *testing.T) {
 	stray.gone()
 }
 
-// onceOf is a service that runs a command once.
-func onceOf(c *services.Command) supervise.Service { return supervise.Func(c.Run) }
+// onceOf is a job that runs a command once.
+func onceOf(c *services.Command) supervise.Service {
+	return &services.Job{Schedule: services.AtOnce(services.Every(time.Hour)), Do: c.Run, Log: slog.New(slog.DiscardHandler)}
+}
 
 func TestAJobIsLeftToFinish(t *testing.T) {
 	h, gate := newHolder(t), newHolder(t)
@@ -184,8 +187,8 @@ func TestAJobThatDoesNotFinishIsNamed(t *testing.T) {
 		step string
 		want string
 	}{
-		"ended by the signal": {"out:", "not finished (told to stop): "},
-		"killed":              {"ignore:15", "not finished (told to stop): did not end in time after SIGTERM, and was killed: "},
+		"ended by the signal": {"out:", "not finished (out of time): "},
+		"killed":              {"ignore:15", "not finished (out of time): did not end in time after SIGTERM, and was killed: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHolder(t)

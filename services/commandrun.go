@@ -75,8 +75,11 @@ func (c *Command) start(ctx context.Context) (_ *process, err error) {
 		pipes.closeRead()
 		return nil, c.startError(err)
 	}
-	p.log = c.log().With(
-		slog.String("service", cmp.Or(supervise.Path(ctx), c.Args[0])), slog.Int("pid", p.cmd.Process.Pid))
+	p.log = c.log().With(slog.String("service", cmp.Or(supervise.Path(ctx), c.Args[0])))
+	if r, ok := ctx.Value(runKey{}).(*jobRun); ok {
+		p.log = p.log.With(r.attrs()...)
+	}
+	p.log = p.log.With(slog.Int("pid", p.cmd.Process.Pid))
 	p.log.LogAttrs(ctx, slog.LevelInfo, "program started", slog.String("program", c.Args[0]))
 	p.output = collect(ctx, p.log, pipes, p.seen(ctx))
 	if p.notify != nil {
@@ -134,16 +137,15 @@ func inheritedEnv(env []string) []string {
 	})
 }
 
-// attend returns when the program, its group and the goroutines of this run are gone. A patient one lets
-// the program finish its work first when ctx is done.
-func (p *process) attend(ctx context.Context, patient bool) {
+// attend returns when the program, its group and the goroutines of this run are gone.
+func (p *process) attend(ctx context.Context) {
 	until := context.Background()
 	select {
 	case <-p.exited:
 	case <-ctx.Done():
 		stop, cancel := supervise.StopContext(ctx)
 		defer cancel()
-		p.stop(ctx, stop, patient)
+		p.stop(ctx, stop)
 		until = stop
 	}
 	p.sweep()
@@ -154,12 +156,9 @@ func (p *process) attend(ctx context.Context, patient bool) {
 }
 
 // stop tells the group to stop, and returns when it is gone, or has to be killed.
-func (p *process) stop(ctx, stop context.Context, patient bool) {
-	kill, term, cancel := p.deadlines(ctx, stop)
+func (p *process) stop(ctx, stop context.Context) {
+	kill, cancel := killTime(ctx, stop)
 	defer cancel()
-	if patient && toldToStop(ctx) && p.exitsWithin(term) {
-		return
-	}
 	p.signaled = true
 	p.signal(p.command.stopSignal())
 	p.signal(sigCont) // or what is halted would not hear it
@@ -167,23 +166,16 @@ func (p *process) stop(ctx, stop context.Context, patient bool) {
 	p.rest = p.killed && p.reaped
 }
 
-// deadlines are the contexts that end when the group is to be killed, and when one that may finish its work
-// first is to be told to stop.
-func (p *process) deadlines(ctx, stop context.Context) (kill, term context.Context, cancel func()) {
+// killTime is a context that ends when the group is to be killed.
+func killTime(ctx, stop context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := stop.Deadline()
-	if !ok {
-		if toldToStop(ctx) { // for which it has all the time there is
-			return stop, stop, func() {}
-		}
-		kill, cancel := context.WithTimeout(stop, killAfter)
-		return kill, kill, cancel
-	}
-	left := time.Until(deadline)
-	kill, freeKill := context.WithDeadline(stop, deadline.Add(-min(killMargin, left/10)))
-	term, freeTerm := context.WithDeadline(kill, deadline.Add(-left/5))
-	return kill, term, func() {
-		freeTerm()
-		freeKill()
+	switch {
+	case ok:
+		return context.WithDeadline(stop, deadline.Add(-min(killMargin, time.Until(deadline)/10)))
+	case toldToStop(ctx): // for which it has all the time there is
+		return context.WithCancel(stop)
+	default:
+		return context.WithTimeout(stop, killAfter)
 	}
 }
 

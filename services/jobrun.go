@@ -85,11 +85,16 @@ func RunLog(ctx context.Context) *slog.Logger {
 }
 
 func (j *Job) logOf(r *jobRun) *slog.Logger {
-	log := j.log().With(slog.String("service", supervise.Path(r.seat.rota.ctx)))
-	if j.state.name != "" {
-		log = log.With(slog.String("job", j.state.name))
+	return j.log().With(slog.String("service", supervise.Path(r.seat.rota.ctx))).With(r.attrs()...)
+}
+
+// attrs are the attributes in a log that tell which run it is.
+func (r *jobRun) attrs() []any {
+	id := slog.Int("job_run", r.record.ID)
+	if name := r.job.state.name; name != "" {
+		return []any{slog.String("job", name), id}
 	}
-	return log.With(slog.Int("job_run", r.record.ID))
+	return []any{id}
 }
 
 // jobRun is a run under way, or waiting for its turn. It is the ctx of Do.

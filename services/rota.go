@@ -209,6 +209,16 @@ func (r *jobRun) unfinished(err error) error {
 	if r.job.state.name != "" {
 		what += " " + r.job.state.name
 	}
-	at := r.record.Scheduled.Format(time.RFC3339)
-	return fmt.Errorf("%s: run %d of %s was cut short: %v", what, r.record.ID, at, err) //nolint:errorlint // a context's error inside would read as a clean answer to being told to stop
+	return &cutShortError{fmt.Sprintf("%s: run %d of %s was cut short", what, r.record.ID, r.record.Scheduled.Format(time.RFC3339)), err}
 }
+
+// cutShortError lets errors.As find what is in err, but not errors.Is: a context's error inside would read as a
+// clean answer to being told to stop.
+type cutShortError struct {
+	text string
+	err  error
+}
+
+func (e *cutShortError) Error() string { return fmt.Sprintf("%s: %v", e.text, e.err) }
+
+func (e *cutShortError) As(target any) bool { return errors.As(e.err, target) }
