@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -34,6 +36,14 @@ func newTree(cfg config.Config, log *slog.Logger) (*supervise.Group, error) {
 		{Name: "hello", Service: &mustListen{HTTP: newHello(cfg, log)}, Policy: supervise.Policy{StopTimeout: drainTimeout + cfg.DrainDelay}},
 		{Name: "timer", Service: &services.Job{Schedule: services.Every(cfg.TimerEvery), Do: tick(log)}},
 	}
+	for _, program := range cfg.Programs {
+		child, err := newProgram(program, log)
+		if err != nil {
+			return nil, err
+		}
+		tree.Children = append(tree.Children, child)
+	}
+	tree.Children = slices.DeleteFunc(tree.Children, func(c supervise.Child) bool { return slices.Contains(cfg.Without, c.Name) })
 	if err := cfg.Policies.Apply(tree); err != nil {
 		return nil, err
 	}
@@ -50,6 +60,19 @@ func newHello(cfg config.Config, log *slog.Logger) *services.HTTP {
 	engine := router.New(log.With(slog.String("service", "tend/hello")))
 	engine.GET("/hello", func(c *gin.Context) { c.String(http.StatusOK, "Hello World!") })
 	return &services.HTTP{Addr: cfg.HTTPAddr, Handler: engine, Log: log, DrainDelay: cfg.DrainDelay}
+}
+
+// newProgram is a program that the operator wants to run, all the time or by a schedule.
+func newProgram(p config.Program, log *slog.Logger) (supervise.Child, error) {
+	command := &services.Command{Args: p.Args, Log: log}
+	if p.Schedule == "" {
+		return supervise.Child{Name: p.Name, Service: command}, nil
+	}
+	schedule, err := services.Cron(p.Schedule, p.Zone)
+	if err != nil {
+		return supervise.Child{}, &supervise.ExitError{Code: exitUsage, Err: fmt.Errorf("%s: %w", p.Flag, err)}
+	}
+	return supervise.Child{Name: p.Name, Service: &services.Job{Schedule: schedule, Do: command.Run, Log: log}}, nil
 }
 
 func tick(log *slog.Logger) func(context.Context) error {
@@ -70,8 +93,11 @@ func logEvents(root string, log *slog.Logger) func(supervise.Event) {
 	}
 }
 
-// exitUnavailable is the exit code for an address not to be had, EX_UNAVAILABLE of sysexits.
-const exitUnavailable = 69
+// Exit codes of sysexits.
+const (
+	exitUsage       = 64 // EX_USAGE
+	exitUnavailable = 69 // EX_UNAVAILABLE: an address not to be had
+)
 
 // mustListen is an HTTP service that ends the program when its first run cannot have its address:
 // nothing has been served yet, and whoever starts a program waits to read why it didn't. A later

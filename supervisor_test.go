@@ -50,6 +50,33 @@ func TestShapeOfTheTree(t *testing.T) {
 	}
 }
 
+func TestProgramsAreChildrenOfTheRoot(t *testing.T) {
+	tree := newTestTree(t, slog.New(slog.DiscardHandler), "--without=hello,b", "--command", "a: sleep 5", "--job", "c: @daily UTC: true",
+		"--command=b: true", "--policy=a:restart=never")
+	var got []string
+	for _, c := range tree.Children {
+		got = append(got, c.Name+": "+c.Service.(interface{ String() string }).String())
+	}
+	want := []string{"admin: http 127.0.0.1:0", "timer: job every 30s", "a: command sleep", "c: job @daily UTC"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := tree.Children[2].Policy.Restart; got != supervise.Never {
+		t.Errorf("policy of a: got restart=%v, want never", got)
+	}
+}
+
+func TestAScheduleThatNeverComesIsAFaultOfTheCommandLine(t *testing.T) {
+	cfg, err := config.Parse([]string{"--job", "a: 0 0 30 2 *: true"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = newTree(cfg, slog.New(slog.DiscardHandler))
+	if got := supervise.ExitCode(err); got != 64 || !strings.Contains(err.Error(), `--job "a: 0 0 30 2 *: true": `) {
+		t.Errorf("got %v with code %d, want the flag and 64", err, got)
+	}
+}
+
 func TestRunFromStartToStop(t *testing.T) {
 	var stdout bytes.Buffer
 	stderr := &logFile{seen: make(chan struct{}), awaited: "msg=ready"}

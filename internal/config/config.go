@@ -16,6 +16,9 @@ import (
 	"tend.example/tend/supervise"
 )
 
+// ownChildren are the children that the daemon has by itself.
+var ownChildren = []string{"admin", "hello", "timer"}
+
 // exitUsage is EX_USAGE of sysexits.
 const exitUsage = 64
 
@@ -30,6 +33,8 @@ type Config struct {
 	LogLevel        slog.Level
 	LogFormat       string // "text" or "json"
 	Drill           bool
+	Programs        []Program // in the order of the command line; no two of one name, nor of a child of the daemon's own
+	Without         []string  // children that are left out
 
 	Help    bool // asks for Usage, and for nothing else
 	Version bool // asks for the version, and for nothing else
@@ -71,6 +76,9 @@ func (c *Config) flags() *pflag.FlagSet {
 	flags.StringVar(&c.AdminAddr, "admin-addr", "127.0.0.1:8081", "`host:port` of /livez, /readyz and /api/tree, or unix:PATH")
 	flags.Var(&c.Policies, "policy", "how a service is restarted and stopped, as in hello:restart=on-failure,backoff=200ms..10s,limit=5/1m;"+
 		" without the path, every service; repeatable")
+	flags.Var(programs{&c.Programs, false}, "command", "a program to run as a service, as in 'web2: ./server --port 9000'; words are split as a shell does, nothing is expanded; repeatable")
+	flags.Var(programs{&c.Programs, true}, "job", "a program to run at the times of a schedule, as in 'nightly: 0 3 * * * Europe/Berlin: ./backup.sh --full', or '@every 90s'; repeatable")
+	flags.StringSliceVar(&c.Without, "without", nil, "`NAME,...` of children to leave out, such as hello,timer")
 	flags.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", 30*time.Second, "budget for stopping everything; 0: no bound")
 	flags.DurationVar(&c.DrainDelay, "drain-delay", 0, "how long hello goes on accepting once it is told to stop: what a load balancer takes to find out; part of --shutdown-timeout")
 	flags.TextVar(&c.LogLevel, "log-level", slog.LevelInfo, "lowest `level` logged: debug, info, warn or error")
@@ -90,6 +98,9 @@ func (c *Config) check() error {
 	}
 	if c.TimerEvery <= 0 {
 		return fmt.Errorf("--timer-every: %s is not positive", c.TimerEvery)
+	}
+	if err := c.checkNames(); err != nil {
+		return err
 	}
 	if c.ShutdownTimeout < 0 {
 		return fmt.Errorf("--shutdown-timeout: %s is negative", c.ShutdownTimeout)

@@ -89,6 +89,9 @@ func (s *service) Detail() any {
 	return nil
 }
 
+// Unwrap is the service inside, for who looks for its methods.
+func (s *service) Unwrap() supervise.Service { return s.inside }
+
 // Serve runs the service inside. When a drill is asked for, it tells that service to stop, waits
 // until it has, and then fails.
 func (s *service) Serve(ctx context.Context) error {
