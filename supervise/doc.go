@@ -140,7 +140,8 @@
 // Group.OnEvent is told of every state entered ([State] has the diagram), in order and one at a
 // time, on a goroutine of its own; [LogEvents] makes log lines of them. [Group.Status] is the whole
 // tree at one moment. Operators steer by path: [Group.Stop] keeps a child stopped, [Group.Start]
-// and [Group.Restart] run it again, [Group.SetPolicy] changes its policy without a restart.
+// and [Group.Restart] run it again, [Group.Reset] forgets its failures, [Group.SetPolicy] changes its policy
+// without a restart.
 //
 // Events tell, they never steer, and an observer that blocks or panics harms nobody but itself:
 // what it is too slow for is dropped, and counted.

@@ -123,6 +123,30 @@ func (k *keeper) setPolicy(p Policy) error {
 	return nil
 }
 
+// Reset forgets the failures of a child: its backoff begins at MinBackoff again, its limit counts from none, and so
+// does Status.Restarts. It begins and ends nothing, and what failed last stays to be read. Of a group it
+// forgets what the group itself is blamed for; its children are reset by their own paths. It is for who has
+// mended something: systemctl reset-failed does the same.
+//
+// Path and errors are those of Start.
+func (g *Group) Reset(path string) error {
+	k, err := g.find(path)
+	if err == nil {
+		err = k.reset()
+	}
+	return saying("reset", path, err)
+}
+
+func (k *keeper) reset() error {
+	k.group.mu.Lock()
+	defer k.group.unlock()
+	if err := k.refuses(); err != nil {
+		return err
+	}
+	k.absolve()
+	return nil
+}
+
 func (g *Group) operate(ctx context.Context, verb, path string, do func(*keeper) waiter) error {
 	k, err := g.find(path)
 	if err == nil {

@@ -85,6 +85,14 @@ func (c *record) calm() {
 	}
 }
 
+// absolve forgets all failures, but not the last error, nor the delay that is under way.
+func (c *record) absolve() {
+	c.restarts = 0
+	if c.hurt != nil {
+		c.hurt.failures, c.hurt.made = 0, history{}
+	}
+}
+
 // began is when the present run did.
 func (c *record) began() time.Time { return c.since.Add(-c.lead) }
 
