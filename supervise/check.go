@@ -41,9 +41,10 @@ func (c *checker) group(g *Group, path string) {
 	case g.Concurrent && g.Strategy != OneForOne:
 		c.fault(path, "Concurrent", fmt.Errorf("does not go with Strategy %s, which is about order", g.Strategy))
 	}
-	names := make(map[string]bool, len(g.Children))
-	for i := range g.Children {
-		child := &g.Children[i]
+	children := g.Current()
+	names := make(map[string]bool, len(children))
+	for i := range children {
+		child := &children[i]
 		at := path + "/" + child.Name
 		if err := checkName(child.Name); err != nil {
 			at = fmt.Sprintf("%s: child %d", path, i)
@@ -155,8 +156,9 @@ func stillStuck(b branch) string {
 	if !ok {
 		return ""
 	}
-	for i := range g.Children {
-		if below, ok := g.Children[i].Service.(branch); ok {
+	children := g.Current()
+	for i := range children {
+		if below, ok := children[i].Service.(branch); ok {
 			if path := stillStuck(below); path != "" {
 				return path
 			}

@@ -108,7 +108,7 @@ func (c *record) isClosing() bool { return c.hurt != nil && c.hurt.closing != ni
 // its members itself.
 func canClose(s Service) bool {
 	if g, ok := s.(*Group); ok {
-		return g != nil && slices.ContainsFunc(g.Children, func(c Child) bool { return canClose(c.Service) })
+		return g != nil && slices.ContainsFunc(g.Current(), func(c Child) bool { return canClose(c.Service) })
 	}
 	_, ok := s.(io.Closer)
 	return ok

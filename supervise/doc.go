@@ -141,12 +141,12 @@
 // time, on a goroutine of its own; [LogEvents] makes log lines of them. [Group.Status] is the whole
 // tree at one moment. Operators steer by path: [Group.Stop] keeps a child stopped, [Group.Start]
 // and [Group.Restart] run it again, [Group.Reset] forgets its failures, [Group.SetPolicy] changes its policy
-// without a restart.
+// without a restart. [Group.Update] gives a group another list of children, and touches only what is another in it.
 //
 // Events tell, they never steer, and an observer that blocks or panics harms nobody but itself:
 // what it is too slow for is dropped, and counted.
 //
-// Examples: [LogEvents], [Event], [Group.Status], [Group.Stop], [Group.Restart], [Group.SetPolicy]
+// Examples: [LogEvents], [Event], [Group.Status], [Group.Stop], [Group.Restart], [Group.SetPolicy], [Group.Update]
 //
 // # Embedding
 //

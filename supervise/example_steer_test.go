@@ -126,3 +126,33 @@ func ExampleGroup_SetPolicy() {
 	// set policy of shop/timer: Window: negative: -1ns
 	// <nil>
 }
+
+// poller is a service whose settings are fields, so two values of it are two configurations.
+type poller struct{ every time.Duration }
+
+func (p *poller) Serve(ctx context.Context) error { return timer(ctx) }
+
+// A new list takes the place of the old: what is in both goes on undisturbed.
+func ExampleGroup_Update() {
+	ctx := context.Background()
+	feed := &poller{every: time.Minute}
+	tree, end := serveTimer(ctx, &poller{every: time.Second}, supervise.Policy{})
+
+	err := tree.Update(ctx, append(tree.Current(), supervise.Child{Name: "feed", Service: feed}))
+	fmt.Println("feed is new:", err)
+	err = tree.Update(ctx, []supervise.Child{
+		{Name: "timer", Service: &poller{every: time.Hour}}, // another value: stopped, and started anew
+		{Name: "feed", Service: feed},                       // the same: goes on
+	})
+	fmt.Println("timer is another:", err)
+	for _, c := range tree.Status().Children {
+		fmt.Println(c.Name, c.State, "run", c.Run)
+	}
+	fmt.Println(end())
+	// Output:
+	// feed is new: <nil>
+	// timer is another: <nil>
+	// timer running run 2
+	// feed running run 1
+	// <nil>
+}

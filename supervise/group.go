@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -79,7 +80,7 @@ type Group struct {
 	Name string
 
 	// Children are started in this order, and stopped in reverse. A group without children is
-	// done at once.
+	// done at once. Update changes what is kept, but not this field; Current tells.
 	Children []Child
 
 	// Strategy says which children are restarted together: OneForOne (the default), OneForAll or
@@ -102,7 +103,10 @@ type Group struct {
 	// It counts only at the root; below, the root's is used.
 	OnEvent func(Event)
 
-	last atomic.Pointer[serving] // the present Serve, or the last one
+	last    atomic.Pointer[serving] // the present Serve, or the last one
+	updated atomic.Pointer[[]Child] // by Update; nil: it is Children
+	opening sync.Mutex              // held while a Serve begins, and while what it begins with changes
+	busy    atomic.Bool             // an Update is under way
 }
 
 // String is the group's name. Without it a suture.Supervisor that holds the group would print the
@@ -142,6 +146,8 @@ func (g *Group) tenure() *atomic.Pointer[serving] { return &g.last }
 
 // open checks the tree, and makes the group's next serving out of its last.
 func (g *Group) open(ctx context.Context) (*serving, error) {
+	g.opening.Lock()
+	defer g.opening.Unlock()
 	s, last := newServing(ctx, g, g.Name), g.last.Load()
 	if !s.direct {
 		if err := g.check(s.path); err != nil {
@@ -158,15 +164,16 @@ func (g *Group) open(ctx context.Context) (*serving, error) {
 // fill makes the keepers, with what an earlier serving remembers.
 func (g *Group) fill(s, last *serving) {
 	s.rules.strategy, s.rules.concurrent = g.Strategy, g.Concurrent
-	s.rules.children = make([]*record, len(g.Children))
-	s.index = make(map[string]*keeper, len(g.Children))
+	children := g.Current()
+	s.rules.children = make([]*record, len(children))
+	s.index = make(map[string]*keeper, len(children))
 	if last != nil {
 		last.mu.Lock() // a run that was stuck may come back
 		defer last.mu.Unlock()
 	}
-	keepers := make([]keeper, len(g.Children))
-	for i := range g.Children {
-		c, k := &g.Children[i], &keepers[i]
+	keepers := make([]keeper, len(children))
+	for i := range children {
+		c, k := &children[i], &keepers[i]
 		k.record = c.record(s.path + "/" + c.Name)
 		k.at = i
 		if last != nil {

@@ -270,7 +270,7 @@ func (k *keeper) refuses() error {
 	case r.falling, !k.group.begun:
 		return ErrNotServing
 	case k.at < 0:
-		return fmt.Errorf("%w: it has left the pool", ErrNoChild)
+		return fmt.Errorf("%w: it has left", ErrNoChild)
 	case k.state == Stuck:
 		return ErrStuck
 	default:
@@ -278,8 +278,8 @@ func (k *keeper) refuses() error {
 	}
 }
 
-// errLeaving is the answer to who would revive a member that is being removed.
-var errLeaving = fmt.Errorf("%w: it is leaving the pool", ErrNoChild)
+// errLeaving is the answer to who would revive a child that is being removed.
+var errLeaving = fmt.Errorf("%w: it is leaving", ErrNoChild)
 
 func (k *keeper) start() waiter {
 	r := &k.group.rules

@@ -70,3 +70,36 @@ func (r *rules) census() map[State]int {
 	}
 	return census
 }
+
+// relist gives a group other children. Those that are not in the list are at rest, or have never begun; those that are
+// new are Idle and wait for their turn, which is behind all that have had theirs.
+func (r *rules) relist(children []*record, now time.Time) {
+	gone := make(map[*record]bool, len(r.children))
+	for _, c := range r.children {
+		gone[c] = true
+	}
+	up := len(children)
+	for i, c := range children {
+		if r.awaitsTurn(c) {
+			up = min(up, i)
+		}
+		if !gone[c] {
+			r.counts[c.state]++
+			r.unseen++
+		}
+		delete(gone, c)
+	}
+	for c := range gone {
+		r.counts[c.state]--
+		if !c.seen {
+			r.unseen--
+		}
+		c.at = -1
+	}
+	for i, c := range children {
+		c.at = i
+	}
+	r.children, r.up = children, up
+	r.down = len(children) - 1 // for a strategy that is stopping them; whoever is down is passed over
+	r.settle(now)
+}

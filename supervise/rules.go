@@ -58,7 +58,7 @@ const (
 	wake                  // the child's backoff has lost its meaning, or has another end
 	cancel                // tell the child's run to stop, because of err
 	retime                // the run under way has other bounds
-	forget                // the child has left the pool
+	forget                // the child has left its pool
 	sayReady              // the group can do its work
 	beginStop             // the group's budget for stopping begins
 	cutShort              // it is spent: whoever is still there after a grace period is stuck

@@ -146,9 +146,10 @@ func statusBelow(st *Status, b branch) {
 
 // idleStatus is the status of a tree that has not been served.
 func (g *Group) idleStatus(path string) Status {
-	st := Status{Name: g.Name, Path: path, Children: make([]Status, len(g.Children))}
-	for i := range g.Children {
-		c := &g.Children[i]
+	children := g.Current()
+	st := Status{Name: g.Name, Path: path, Children: make([]Status, len(children))}
+	for i := range children {
+		c := &children[i]
 		r := c.record(path + "/" + c.Name)
 		st.Children[i] = r.status()
 		if sub, ok := c.Service.(*Group); ok && sub != nil {

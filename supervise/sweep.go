@@ -65,7 +65,7 @@ func (r *rules) rise(now time.Time) {
 			r.pass(c)
 		case c.state == Idle:
 			r.begin(c, now)
-		case c.state == Backoff, c.returns && c.atRest():
+		case c.state == Backoff && r.strategy != OneForOne, c.returns && c.atRest():
 			c.passed = false
 			c.restarts++
 			r.begin(c, now)
