@@ -131,7 +131,7 @@ func TestHTTPCutsWhatIsNotFinishedInTimeAndSaysSo(t *testing.T) {
 		began <- struct{}{}
 		<-r.Context().Done()
 	})
-	tr := serve(t, supervise.Child{Name: "web", Service: h, Policy: supervise.Policy{StopTimeout: 100 * time.Millisecond}})
+	tr := serve(t, supervise.Child{Name: "web", Service: h, Policy: supervise.Policy{StopTimeout: 3 * time.Second}}) // a fifth of it is for the answers
 	awaitRunning(t, tr)
 	first, second := request(t, h), request(t, h)
 	<-began

@@ -218,10 +218,10 @@ func (h *HTTP) turnAway(ctx, stop context.Context) error {
 		return err
 	}
 	r := h.start(ctx, door, certs.config(h.TLS), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Connection", "close") // from the first answer on
 		http.Error(w, "stopped", http.StatusServiceUnavailable)
 	}))
 	defer whenRunningOut(stop, r.end)()
-	r.lame.Store(true)
 	return r.empty(stop)
 }
 
