@@ -21,7 +21,8 @@ type Entry struct {
 	ID uint64
 
 	// Event is what happened. Its Err is the text of the error that was: an entry neither keeps alive what that
-	// refers to, nor asks foreign code a second time.
+	// refers to, nor asks foreign code a second time. errors.Is still finds what supervise says by itself: ErrStuck,
+	// ErrHung, ErrStartTimeout, ErrRestart and ErrStop.
 	supervise.Event
 
 	// Stack is where the run panicked, or where the goroutines of a stuck one are. It is kept in the last entry of
@@ -51,16 +52,33 @@ func (e Entry) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// text is an error of which only that is left.
-type text string
+// text is an error of which only that is left, and which of supervise's own it was.
+type text struct {
+	string
+	is error // nil: none of them
+}
 
-func (t text) Error() string { return string(t) }
+func (t text) Error() string { return t.string }
+func (t text) Unwrap() error { return t.is }
+
+// newText asks a foreign error, which may panic.
+func newText(err error) (t text) {
+	t.string = cut(fmt.Sprint(err), longestErr) // which survives an Error method that panics
+	defer func() { _ = recover() }()
+	for _, own := range []error{supervise.ErrStuck, supervise.ErrHung, supervise.ErrStartTimeout, supervise.ErrRestart, supervise.ErrStop} {
+		if errors.Is(err, own) {
+			t.is = own
+			return t
+		}
+	}
+	return t
+}
 
 // newEntry takes from the event's error what is kept of it.
 func newEntry(e supervise.Event) *Entry {
 	entry := &Entry{Event: e}
 	if e.Err != nil {
-		entry.Err = text(cut(fmt.Sprint(e.Err), longestErr)) // fmt survives an Error method that panics
+		entry.Err = newText(e.Err)
 		entry.Stack = cut(stackOf(e.Err), longestStack)
 	}
 	return entry
@@ -99,37 +117,7 @@ func (e *Entry) cost() int {
 	}
 	bytes := 128 + len(e.Path)
 	if t, ok := e.Err.(text); ok { //nolint:errorlint // newEntry has put it there, bare
-		bytes += len(t)
+		bytes += len(t.string)
 	}
 	return bytes
-}
-
-// ring keeps the last entries. Its zero value is empty.
-type ring struct {
-	entries []*Entry
-	first   int // of the oldest, once there are as many as there may be
-}
-
-// add keeps e, and returns what had to go for it, or nil.
-func (r *ring) add(e *Entry, most int) (gone *Entry) {
-	if len(r.entries) < most {
-		r.entries = append(r.entries, e)
-		return nil
-	}
-	gone, r.entries[r.first] = r.entries[r.first], e
-	r.first = (r.first + 1) % most
-	return gone
-}
-
-// at is the i-th entry, the oldest being the first.
-func (r *ring) at(i int) *Entry { return r.entries[(r.first+i)%len(r.entries)] }
-
-// last is copies of the last n, the newest last.
-func (r *ring) last(n int) []Entry {
-	begin := max(0, len(r.entries)-n)
-	entries := make([]Entry, 0, len(r.entries)-begin)
-	for i := begin; i < len(r.entries); i++ {
-		entries = append(entries, *r.at(i))
-	}
-	return entries
 }

@@ -4,13 +4,14 @@ import (
 	"container/list"
 	"strings"
 
+	"tend.example/tend/services/admin/internal/recent"
 	"tend.example/tend/supervise"
 )
 
 // history is what is kept of one path.
 type history struct {
 	path     string
-	recent   ring
+	recent   recent.Ring[*Entry]
 	failure  *Entry        // the last one with an Err
 	rank     rank          // which of the lists it is in
 	listed   *list.Element // there
@@ -42,7 +43,9 @@ func (j *Journal) file(e *Entry) {
 	}
 	h.rank = j.rank(e)
 	h.listed = j.ranked[h.rank].PushBack(h)
-	j.bytes += e.cost() - h.recent.add(e, mostOfPath).cost()
+	place := h.recent.Next(mostOfPath)
+	j.bytes += e.cost() - (*place).cost()
+	*place = e
 	if e.Err != nil {
 		j.bytes += e.cost() - h.failure.cost()
 		j.keepStack(h, e)
@@ -117,8 +120,8 @@ func (j *Journal) forget(h *history) {
 	j.ranked[h.rank].Remove(h.listed)
 	j.dropStack(h)
 	j.bytes -= h.failure.cost()
-	for _, e := range h.recent.entries {
-		j.bytes -= e.cost()
+	for i := range h.recent.Len() {
+		j.bytes -= (*h.recent.At(i)).cost()
 	}
 	delete(j.histories, h.path)
 	if above := parent(h.path); j.broods[above] > 1 {

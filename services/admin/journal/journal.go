@@ -7,9 +7,9 @@ package journal
 
 import (
 	"container/list"
-	"maps"
 	"sync"
 
+	"tend.example/tend/services/admin/internal/recent"
 	"tend.example/tend/supervise"
 )
 
@@ -28,10 +28,11 @@ const (
 // are forgotten first, always the ones that nothing was heard of for the longest. The zero value is an empty journal. It may
 // be used from several goroutines.
 type Journal struct {
-	mu       sync.Mutex
-	last     uint64 // ID
-	all      ring
-	watchers map[chan struct{}]struct{}
+	news recent.Bell
+
+	mu   sync.Mutex
+	last uint64 // ID
+	all  recent.Ring[*Entry]
 
 	histories  map[string]*history // by path
 	broods     map[string]int      // how many children of a path have a history
@@ -44,21 +45,20 @@ type Journal struct {
 // Observe takes an event. It is an OnEvent of a supervise.Group, and never blocks.
 func (j *Journal) Observe(e supervise.Event) {
 	entry := newEntry(e) // which asks foreign code, so not under the lock
+	j.add(entry)
+	j.news.Ring()
+}
+
+func (j *Journal) add(e *Entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.histories == nil {
 		j.histories, j.broods = map[string]*history{}, map[string]int{}
 	}
 	j.last++
-	entry.ID = j.last
-	j.all.add(entry, mostOfAll)
-	j.file(entry)
-	for woken := range maps.Keys(j.watchers) {
-		select {
-		case woken <- struct{}{}:
-		default: // it has not looked since the one before
-		}
-	}
+	e.ID = j.last
+	*j.all.Next(mostOfAll) = e
+	j.file(e)
 }
 
 // Recent is the last n entries of a path, the newest last; "" is all paths. A path is the one of the events, the root's
@@ -67,10 +67,10 @@ func (j *Journal) Recent(path string, n int) []Entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if path == "" {
-		return j.all.last(n)
+		return last(&j.all, n)
 	}
 	if h := j.histories[path]; h != nil {
-		return h.recent.last(n)
+		return last(&h.recent, n)
 	}
 	return nil
 }
@@ -91,26 +91,20 @@ func (j *Journal) LastError(path string) (e Entry, ok bool) {
 func (j *Journal) Since(id uint64) (entries []Entry, gap bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	kept := uint64(len(j.all.entries))
-	if id > j.last || j.last-id > kept {
-		return j.all.last(mostOfAll), true
+	n, gap := j.all.After(id, j.last)
+	return last(&j.all, n), gap
+}
+
+// last is copies of the last n, the newest last.
+func last(r *recent.Ring[*Entry], n int) []Entry {
+	begin := max(0, r.Len()-max(0, n))
+	entries := make([]Entry, 0, r.Len()-begin)
+	for i := begin; i < r.Len(); i++ {
+		entries = append(entries, **r.At(i))
 	}
-	return j.all.last(int(j.last - id)), false
+	return entries
 }
 
 // Watch tells of news: woken receives when something has come since the last receive. It never makes the journal
 // wait. Who is done with it calls stop.
-func (j *Journal) Watch() (woken <-chan struct{}, stop func()) {
-	watcher := make(chan struct{}, 1)
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.watchers == nil {
-		j.watchers = map[chan struct{}]struct{}{}
-	}
-	j.watchers[watcher] = struct{}{}
-	return watcher, func() {
-		j.mu.Lock()
-		defer j.mu.Unlock()
-		delete(j.watchers, watcher)
-	}
-}
+func (j *Journal) Watch() (woken <-chan struct{}, stop func()) { return j.news.Watch() }

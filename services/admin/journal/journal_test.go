@@ -135,6 +135,17 @@ func TestForeignErrorsAreAskedOnceAndNotKept(t *testing.T) {
 	}
 }
 
+func TestErrorsOfSuperviseAreStillFound(t *testing.T) {
+	var j journal.Journal
+	j.Observe(event("tend/a", supervise.Stopping, supervise.ErrHung))
+	j.Observe(event("tend/b", supervise.Stuck, &supervise.StuckError{}))
+	a, _ := j.LastError("tend/a")
+	b, _ := j.LastError("tend/b")
+	if !errors.Is(a.Err, supervise.ErrHung) || !errors.Is(b.Err, supervise.ErrStuck) || errors.Is(b.Err, supervise.ErrHung) {
+		t.Errorf("got %v and %v, want ErrHung and ErrStuck", a.Err, b.Err)
+	}
+}
+
 func TestAMemberOfAChurningPoolIsForgottenAndANamedServiceIsNot(t *testing.T) {
 	var j journal.Journal
 	j.Observe(event("tend/import", supervise.Failed, errors.New("disk full")))

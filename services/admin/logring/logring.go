@@ -1,0 +1,202 @@
+// Package logring remembers the last lines of a log.
+//
+//	var ring logring.Ring
+//	log := slog.New(ring.Tee(slog.NewTextHandler(os.Stderr, nil)))
+package logring
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"tend.example/tend/services/admin/internal/recent"
+)
+
+const (
+	most    = 1000    // lines
+	longest = 4 << 10 // bytes of a message, and of the text of an attribute
+	widest  = 64      // attributes of a line
+)
+
+// Ring keeps the last 1,000 lines of a log. Long texts are shortened, and what is no plain value becomes text at once,
+// so a line neither keeps alive what was logged nor shows it as it is later. The zero value is an empty ring. It may
+// be used from several goroutines.
+type Ring struct {
+	news recent.Bell
+
+	mu    sync.Mutex
+	last  uint64 // ID
+	lines recent.Ring[Line]
+}
+
+// Line is a line of the log.
+type Line struct {
+	ID      uint64 // lines of a ring count from 1
+	Time    time.Time
+	Level   slog.Level
+	Message string
+	Attrs   []slog.Attr // resolved; groups are spelled with dots, as in "request.id"
+}
+
+// Path is the service that the line is of: its attribute service, or "".
+func (l Line) Path() string {
+	for i := range l.Attrs {
+		if l.Attrs[i].Key == "service" {
+			return l.Attrs[i].Value.String()
+		}
+	}
+	return ""
+}
+
+// MarshalJSON is {"time":..., "level":"INFO", "msg":..., "attrs":{...}}.
+func (l Line) MarshalJSON() ([]byte, error) {
+	attrs := make(map[string]any, len(l.Attrs))
+	for _, a := range l.Attrs {
+		attrs[a.Key] = plain(a.Value)
+	}
+	return json.Marshal(struct {
+		ID    uint64         `json:"id"`
+		Time  time.Time      `json:"time"`
+		Level string         `json:"level"`
+		Msg   string         `json:"msg"`
+		Attrs map[string]any `json:"attrs,omitempty"`
+	}{l.ID, l.Time, l.Level.String(), l.Message, attrs})
+}
+
+// plain is a value that JSON knows.
+func plain(v slog.Value) any {
+	switch v.Kind() {
+	case slog.KindBool, slog.KindInt64, slog.KindUint64, slog.KindTime:
+		return v.Any()
+	default:
+		return v.String() // a float may be no number
+	}
+}
+
+// Recent is the last n lines, the newest last.
+func (r *Ring) Recent(n int) []Line {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.tail(n)
+}
+
+// Since is what came after the line with that ID, the newest last. gap tells that some of it is gone, or that there
+// has been no such line; what is left is returned all the same.
+func (r *Ring) Since(id uint64) (lines []Line, gap bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n, gap := r.lines.After(id, r.last)
+	return r.tail(n), gap
+}
+
+func (r *Ring) tail(n int) []Line {
+	begin := max(0, r.lines.Len()-max(0, n))
+	lines := make([]Line, 0, r.lines.Len()-begin)
+	for i := begin; i < r.lines.Len(); i++ {
+		line := *r.lines.At(i)
+		line.Attrs = slices.Clone(line.Attrs) // as its place will be used again
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// Watch tells of news: woken receives when something has come since the last receive. It never makes the log
+// wait. Who is done with it calls stop.
+func (r *Ring) Watch() (woken <-chan struct{}, stop func()) { return r.news.Watch() }
+
+// Tee is a handler that gives every record to next, and keeps it.
+func (r *Ring) Tee(next slog.Handler) slog.Handler { return &tee{Handler: next, ring: r} }
+
+type tee struct {
+	slog.Handler
+	ring   *Ring
+	prefix string      // of keys: the groups that are open, each with a dot
+	attrs  []slog.Attr // flat already
+}
+
+// Handle keeps the record first: next may block.
+func (t *tee) Handle(ctx context.Context, record slog.Record) error {
+	t.keep(&record)
+	return t.Handler.Handle(ctx, record)
+}
+
+// WithAttrs is slog.Handler's.
+func (t *tee) WithAttrs(attrs []slog.Attr) slog.Handler {
+	sub := *t
+	sub.Handler = t.Handler.WithAttrs(attrs)
+	sub.attrs = slices.Clip(t.attrs)
+	for _, a := range attrs {
+		sub.attrs = flatten(sub.attrs, t.prefix, a)
+	}
+	return &sub
+}
+
+// WithGroup is slog.Handler's.
+func (t *tee) WithGroup(name string) slog.Handler {
+	if name == "" {
+		return t
+	}
+	sub := *t
+	sub.Handler = t.Handler.WithGroup(name)
+	sub.prefix = t.prefix + name + "."
+	return &sub
+}
+
+func (t *tee) keep(record *slog.Record) {
+	own := make([]slog.Attr, 0, 8) // on the stack, mostly; flatten asks foreign code, so not under the lock
+	record.Attrs(func(a slog.Attr) bool {
+		own = flatten(own, t.prefix, a)
+		return len(own) < widest
+	})
+	t.ring.add(Line{Time: record.Time, Level: record.Level, Message: cut(record.Message)}, t.attrs, own)
+}
+
+func (r *Ring) add(line Line, shared, own []slog.Attr) {
+	r.mu.Lock()
+	r.last++
+	place := r.lines.Next(most)
+	line.ID = r.last
+	line.Attrs = append(append(place.Attrs[:0], shared...), own...)
+	clear(line.Attrs[len(line.Attrs):cap(line.Attrs)]) // of the line before
+	*place = line
+	r.mu.Unlock()
+	r.news.Ring()
+}
+
+// flatten adds an attribute, or those of a group.
+func flatten(attrs []slog.Attr, prefix string, a slog.Attr) []slog.Attr {
+	a.Value = a.Value.Resolve()
+	switch a.Value.Kind() {
+	case slog.KindGroup:
+		if a.Key != "" {
+			prefix += a.Key + "."
+		}
+		for _, sub := range a.Value.Group() {
+			attrs = flatten(attrs, prefix, sub)
+		}
+		return attrs
+	case slog.KindAny:
+		if a.Value.Any() == nil && a.Key == "" {
+			return attrs // slog ignores it, too
+		}
+		a.Value = slog.StringValue(cut(fmt.Sprint(a.Value.Any()))) // which survives a String method that panics
+	case slog.KindString:
+		a.Value = slog.StringValue(cut(a.Value.String()))
+	default: // as plain as can be
+	}
+	a.Key = prefix + a.Key
+	return append(attrs, a)
+}
+
+// cut shortens s, and does not keep what it leaves out alive.
+func cut(s string) string {
+	if len(s) <= longest {
+		return s
+	}
+	return strings.ToValidUTF8(s[:longest], "") + "..."
+}
