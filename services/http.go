@@ -100,6 +100,10 @@ type HTTP struct {
 	// MaxHeaderBytes bounds the header of a request. 0: 16 KiB.
 	MaxHeaderBytes int
 
+	// ConnContext makes the context of the requests of a connection, as that of http.Server does. The connection
+	// is a syscall.Conn where that of the listener is one. nil: the one it is given.
+	ConnContext func(ctx context.Context, c net.Conn) context.Context
+
 	socket   socket
 	counts   counts
 	leftover leftovers
@@ -235,6 +239,13 @@ func (h *HTTP) log() *slog.Logger {
 		return slog.Default()
 	}
 	return h.Log
+}
+
+func (h *HTTP) connContext(ctx context.Context, c net.Conn) context.Context {
+	if h.ConnContext == nil {
+		return ctx
+	}
+	return h.ConnContext(ctx, c)
 }
 
 func (h *HTTP) holdSocket() {

@@ -87,7 +87,7 @@ func (h *HTTP) start(ctx context.Context, door *door, config *tls.Config, handle
 		ErrorLog:          slog.NewLogLogger(quiet{r.log.Handler()}, slog.LevelWarn),
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ConnContext: func(ctx context.Context, nc net.Conn) context.Context {
-			return context.WithValue(ctx, connKey{}, trackOf(nc))
+			return h.connContext(context.WithValue(ctx, connKey{}, trackOf(nc)), nc)
 		},
 		ConnState: r.conns.note,
 		Protocols: h.protocols(config != nil),

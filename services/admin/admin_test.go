@@ -3,8 +3,6 @@ package admin_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -27,6 +25,7 @@ func TestMain(m *testing.M) {
 // ask sends a request straight to the handler.
 func ask(h http.Handler, method, target string, header ...string) (status int, body string) {
 	req := httptest.NewRequest(method, target, http.NoBody)
+	req.Host = "localhost"
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
@@ -59,7 +58,7 @@ func slow(ctx context.Context) error {
 	return nil
 }
 
-func fails(context.Context) error { return errors.New("boom") }
+func fails(context.Context) error { return errBoom }
 func done(context.Context) error  { return supervise.ErrDone }
 
 // serve serves children in a bubble, and returns the view of them and what stops them.
@@ -135,39 +134,6 @@ func TestTreeIsItsStatusAsJSON(t *testing.T) {
 		check(t, h, "GET", "/api/tree", 200, string(want))
 		<-stop()
 	})
-}
-
-func TestDrillAnswers(t *testing.T) {
-	var asked string
-	h := admin.View{Tree: &supervise.Group{Name: "tend"}, Drill: func(path, mode string) error {
-		asked = path + " " + mode
-		switch path {
-		case "nobody":
-			return fmt.Errorf("drill: %w", supervise.ErrNoChild)
-		case "idle":
-			return fmt.Errorf("drill: %w", supervise.ErrNotServing)
-		}
-		if mode != "error" {
-			return errors.New("what mode?")
-		}
-		return nil
-	}}.Handler()
-	check(t, h, "POST", "/api/drill/tend/jobs/sweep?mode=error", 202, `{"mode":"error","path":"tend/jobs/sweep"}`)
-	if want := "tend/jobs/sweep error"; asked != want {
-		t.Errorf("Drill: got %q, want %q", asked, want)
-	}
-	check(t, h, "POST", "/api/drill/nobody?mode=error", 404, `{"err":"drill: no such child"}`)
-	check(t, h, "POST", "/api/drill/idle?mode=error", 409, `{"err":"drill: not serving"}`)
-	check(t, h, "POST", "/api/drill/hello", 400, `{"err":"what mode?"}`)
-	check(t, h, "GET", "/api/drill/hello?mode=error", 405, "405 method not allowed")
-	if status, _ := ask(h, "POST", "/api/drill/hello?mode=error", "Sec-Fetch-Site", "cross-site"); status != 403 {
-		t.Errorf("drill from a foreign page: got %d, want 403", status)
-	}
-}
-
-func TestWithoutDrillThereIsNoRoute(t *testing.T) {
-	h := admin.View{Tree: &supervise.Group{Name: "tend"}}.Handler()
-	check(t, h, "POST", "/api/drill/hello?mode=error", 404, "404 page not found")
 }
 
 func TestReadyDoesNotCountWhatIsBelowAGroupAtRest(t *testing.T) {

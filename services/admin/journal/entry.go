@@ -26,7 +26,7 @@ type Entry struct {
 	supervise.Event
 
 	// Stack is where the run panicked, or where the goroutines of a stuck one are. It is kept in the last entry of
-	// a path that has an Err; in older ones it is "".
+	// a path that is a failure; in older ones it is "".
 	Stack string
 }
 
@@ -79,10 +79,15 @@ func newEntry(e supervise.Event) *Entry {
 	entry := &Entry{Event: e}
 	if e.Err != nil {
 		entry.Err = newText(e.Err)
+	}
+	if entry.fails() {
 		entry.Stack = cut(stackOf(e.Err), longestStack)
 	}
 	return entry
 }
+
+// fails tells whether this is how a run ended badly.
+func (e *Entry) fails() bool { return e.Err != nil && e.State != supervise.Stopping }
 
 // cut shortens s, and makes it valid UTF-8. It does not keep what it leaves out alive.
 func cut(s string, most int) string {

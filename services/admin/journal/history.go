@@ -12,7 +12,7 @@ import (
 type history struct {
 	path     string
 	recent   recent.Ring[*Entry]
-	failure  *Entry        // the last one with an Err
+	failure  *Entry        // the last one that tells how a run ended badly
 	rank     rank          // which of the lists it is in
 	listed   *list.Element // there
 	stacking *list.Element // in the list of stacks; nil: it has none
@@ -46,7 +46,7 @@ func (j *Journal) file(e *Entry) {
 	place := h.recent.Next(mostOfPath)
 	j.bytes += e.cost() - (*place).cost()
 	*place = e
-	if e.Err != nil {
+	if e.fails() {
 		j.bytes += e.cost() - h.failure.cost()
 		j.keepStack(h, e)
 		h.failure = e

@@ -23,7 +23,7 @@ const (
 	mostStacks = 4 << 20 // bytes
 )
 
-// Journal keeps the last 1,000 entries, and the last 100 of each path with the last of them that has an Err. Of
+// Journal keeps the last 1,000 entries, and the last 100 of each path with the last failure. Of
 // pool members that are gone the last 1,000 are known, and of very many paths, or very long errors, those of members
 // are forgotten first, always the ones that nothing was heard of for the longest. The zero value is an empty journal. It may
 // be used from several goroutines.
@@ -75,8 +75,8 @@ func (j *Journal) Recent(path string, n int) []Entry {
 	return nil
 }
 
-// LastError is the last entry of a path that has an Err, with the stack of its panic, or of its goroutines if it got
-// stuck.
+// LastError is the last entry of a path that tells how a run failed, with the stack of its panic, or of its goroutines
+// if it got stuck. With Stopping an Err tells why the run is to end, which may be no fault of its own: the entry after that counts.
 func (j *Journal) LastError(path string) (e Entry, ok bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -85,6 +85,10 @@ func TestTheLastErrorOutlivesTheEventsAfterIt(t *testing.T) {
 	if !ok || got.ID != 2 || got.Err.Error() != "panic: second" || got.Stack != "main.f(...)" {
 		t.Errorf("got %+v, %v, want the second with its stack", got, ok)
 	}
+	j.Observe(event("tend/a", supervise.Stopping, supervise.ErrRestart))
+	if got, _ := j.LastError("tend/a"); got.ID != 2 {
+		t.Errorf("why a run is told to stop is no failure: %+v", got)
+	}
 	if _, ok := j.LastError("tend"); ok {
 		t.Error("the root has an error, but none was observed")
 	}
@@ -139,7 +143,7 @@ func TestErrorsOfSuperviseAreStillFound(t *testing.T) {
 	var j journal.Journal
 	j.Observe(event("tend/a", supervise.Stopping, supervise.ErrHung))
 	j.Observe(event("tend/b", supervise.Stuck, &supervise.StuckError{}))
-	a, _ := j.LastError("tend/a")
+	a := j.Recent("tend/a", 1)[0]
 	b, _ := j.LastError("tend/b")
 	if !errors.Is(a.Err, supervise.ErrHung) || !errors.Is(b.Err, supervise.ErrStuck) || errors.Is(b.Err, supervise.ErrHung) {
 		t.Errorf("got %v and %v, want ErrHung and ErrStuck", a.Err, b.Err)

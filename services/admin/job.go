@@ -1,0 +1,172 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"tend.example/tend/supervise"
+)
+
+// job is what a service has that does something at the times of a schedule, as services.Job does.
+type job interface {
+	Trigger(ctx context.Context) error
+	Pause()
+	Resume()
+	Cancel() int
+	Times(t time.Time, n int) []time.Time
+}
+
+// jobIn is the job in a service, which may have wrappers around it.
+func jobIn(service supervise.Service) (job, bool) {
+	for service != nil {
+		if j, ok := service.(job); ok {
+			return j, true
+		}
+		wrapper, ok := service.(interface{ Unwrap() supervise.Service })
+		if !ok {
+			return nil, false
+		}
+		service = wrapper.Unwrap()
+	}
+	return nil, false
+}
+
+// serviceAt finds the service of a child by its path, or nil. Members of pools it does not know.
+func serviceAt(g *supervise.Group, path string) supervise.Service {
+	name, rest, deeper := strings.Cut(strings.TrimPrefix(path, g.Name+"/"), "/")
+	for {
+		found := childOf(g, name)
+		sub, ok := found.(*supervise.Group)
+		switch {
+		case !deeper:
+			return found
+		case !ok:
+			return nil
+		}
+		g = sub
+		name, rest, deeper = strings.Cut(rest, "/")
+	}
+}
+
+func childOf(g *supervise.Group, name string) supervise.Service {
+	for i := range g.Children {
+		if g.Children[i].Name == name {
+			return g.Children[i].Service
+		}
+	}
+	return nil
+}
+
+// theJob finds the job at a path, or answers that there is none.
+func (s *server) theJob(w http.ResponseWriter, r *http.Request, path string) (job, bool) {
+	if j, ok := jobIn(serviceAt(s.Tree, path)); ok {
+		return j, true
+	}
+	if _, _, ok := s.find(path); !ok {
+		s.noService(w, r, path)
+	} else {
+		fail(w, r, http.StatusNotFound, path+" is no job")
+	}
+	return nil, false
+}
+
+func (s *server) byHand(verb string, do func(job)) deed {
+	return func(w http.ResponseWriter, r *http.Request, path string) {
+		note(r, verb, path)
+		if j, ok := s.theJob(w, r, path); ok {
+			do(j)
+			s.sayDone(w, http.StatusOK, path, nil)
+		}
+	}
+}
+
+// trigger begins a run, and waits for it if that is asked for.
+func (s *server) trigger(w http.ResponseWriter, r *http.Request, path string) {
+	note(r, "trigger", path)
+	j, ok := s.theJob(w, r, path)
+	if !ok {
+		return
+	}
+	ctx, free, ok := s.patience(w, r)
+	if !ok {
+		return
+	}
+	defer free()
+	wait, _ := strconv.ParseBool(r.URL.Query().Get("wait"))
+	if !wait {
+		var leave context.CancelFunc
+		ctx, leave = context.WithCancel(ctx)
+		leave() // it bounds the wait, and not the run
+	}
+	err := j.Trigger(ctx)
+	over := ctx.Err() == nil && wait || err != nil && !errors.Is(err, ctx.Err())
+	switch cause := context.Cause(ctx); {
+	case errors.Is(err, supervise.ErrNotServing):
+		refuse(w, r, err)
+	case s.Overlap != nil && errors.Is(err, s.Overlap):
+		fail(w, r, http.StatusConflict, err.Error())
+	case over:
+		reply(w, http.StatusOK, newOutcome(j, err))
+	case errors.Is(cause, context.DeadlineExceeded):
+		refuse(w, r, fmt.Errorf("wait for the run: %w", err))
+	default: // nobody waits, or nobody may any longer
+		s.sayDone(w, http.StatusAccepted, path, nil)
+	}
+}
+
+// outcome is what became of a run.
+type outcome struct {
+	Outcome string `json:"outcome"`
+	Err     string `json:"err,omitzero"`
+}
+
+// newOutcome has the word that the job itself has for it, if its Detail tells as that of services.Job does.
+func newOutcome(j job, err error) outcome {
+	if err == nil {
+		return outcome{Outcome: "succeeded"}
+	}
+	failed := outcome{Outcome: "failed", Err: fmt.Sprint(err)} // which survives an Error method that panics
+	d, ok := j.(interface{ Detail() any })
+	if !ok {
+		return failed
+	}
+	var detail struct {
+		Last []struct {
+			outcome
+			Triggered bool `json:"triggered"`
+		} `json:"last"`
+	}
+	text, err := json.Marshal(d.Detail())
+	if err != nil || json.Unmarshal(text, &detail) != nil {
+		return failed
+	}
+	for _, run := range detail.Last {
+		if run.Triggered && run.Err == failed.Err {
+			failed.Outcome = run.Outcome
+			break
+		}
+	}
+	return failed
+}
+
+// next is when a job runs next.
+func (s *server) next(w http.ResponseWriter, r *http.Request, path string) {
+	n := 10
+	if text := r.URL.Query().Get("n"); text != "" {
+		var err error
+		if n, err = strconv.Atoi(text); err != nil || n < 1 || n > 1000 {
+			fail(w, r, http.StatusBadRequest, "n: want a number from 1 to 1000")
+			return
+		}
+	}
+	if j, ok := s.theJob(w, r, path); ok {
+		times := j.Times(time.Now(), n)
+		reply(w, http.StatusOK, append([]time.Time{}, times...))
+	}
+}

@@ -1,0 +1,30 @@
+package admin
+
+import (
+	"fmt"
+	"net"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// peerOfSocket asks the system who has connected to a unix socket.
+func peerOfSocket(c net.Conn) (who string, ok bool) {
+	conn, ok := c.(syscall.Conn)
+	if !ok {
+		return "", false
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return "", false
+	}
+	var peer *unix.Xucred
+	var fault error
+	err = raw.Control(func(fd uintptr) {
+		peer, fault = unix.GetsockoptXucred(int(fd), unix.SOL_LOCAL, unix.LOCAL_PEERCRED)
+	})
+	if err != nil || fault != nil {
+		return "", false
+	}
+	return fmt.Sprintf("uid %d", peer.Uid), true
+}
