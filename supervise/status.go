@@ -92,22 +92,47 @@ func detailOf(s Service) (detail any) {
 func (s *serving) status() Status {
 	st, below := s.snapshot()
 	for i := range st.Children {
-		c := &st.Children[i]
-		if b, ok := below[i].service.(branch); ok {
-			statusBelow(c, b)
-		}
-		c.Detail = detailOf(below[i].service)
-		for _, sub := range below[i].inside {
-			c.Children = append(c.Children, sub.status())
-		}
+		below[i].fill(&st.Children[i])
 	}
 	return st
+}
+
+// statusOf is the status of one child, and what is below it. The child may have left the pool.
+func (s *serving) statusOf(c *record) (st Status, ok bool) {
+	s.mu.Lock()
+	st, ok = c.status(), c.at >= 0
+	below := c.keeper.beneath()
+	s.mu.Unlock()
+	if ok {
+		below.fill(&st)
+	}
+	return st, ok
 }
 
 // beneath is what may have children below one child.
 type beneath struct {
 	service Service
 	inside  []*serving // groups that are served inside its run
+}
+
+// beneath is what the keeper has. The caller holds the group's lock.
+func (k *keeper) beneath() beneath {
+	b := beneath{service: k.service}
+	if r := k.present(); r != nil {
+		b.inside = r.adopted()
+	}
+	return b
+}
+
+// fill adds to the status of the child what it does not know by itself.
+func (b *beneath) fill(st *Status) {
+	if own, ok := b.service.(branch); ok {
+		statusBelow(st, own)
+	}
+	st.Detail = detailOf(b.service)
+	for _, sub := range b.inside {
+		st.Children = append(st.Children, sub.status())
+	}
 }
 
 // snapshot is the group and its own children, and what is below each.
@@ -126,10 +151,7 @@ func (s *serving) snapshot() (Status, []beneath) {
 	below := make([]beneath, len(children))
 	for i, c := range children {
 		st.Children[i] = c.status()
-		below[i].service = c.keeper.service
-		if r := c.keeper.present(); r != nil {
-			below[i].inside = r.adopted()
-		}
+		below[i] = c.keeper.beneath()
 	}
 	return st, below
 }
