@@ -55,9 +55,10 @@ func serviceAt(g *supervise.Group, path string) supervise.Service {
 }
 
 func childOf(g *supervise.Group, name string) supervise.Service {
-	for i := range g.Children {
-		if g.Children[i].Name == name {
-			return g.Children[i].Service
+	children := g.Current()
+	for i := range children {
+		if children[i].Name == name {
+			return children[i].Service
 		}
 	}
 	return nil

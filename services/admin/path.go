@@ -48,7 +48,7 @@ func (s *server) find(path string) (full string, st supervise.Status, ok bool) {
 		if st, ok := below(&root, full); ok {
 			return full, *st, true
 		}
-		if st, ok := s.member(&root, full); ok {
+		if st, ok := s.member(full); ok {
 			return full, st, true
 		}
 	}
@@ -82,19 +82,17 @@ func under(path, top string) bool {
 	return path == top || len(path) > len(top) && path[len(top)] == '/' && path[:len(top)] == top
 }
 
-// member is what the journal knows of a member of a pool. A status leaves out those that are well.
-func (s *server) member(root *supervise.Status, path string) (supervise.Status, bool) {
+// member is a member of a pool. A status leaves out those that are well.
+func (s *server) member(path string) (supervise.Status, bool) {
 	cut := strings.LastIndexByte(path, '/')
-	if s.Journal == nil || cut < 0 {
+	if cut < 0 {
 		return supervise.Status{}, false
 	}
-	pool, ok := below(root, path[:cut])
-	last := s.Journal.Recent(path, 1)
-	if !ok || pool.Counts == nil || len(last) == 0 || atRest(last[0].State) {
+	pool, ok := serviceAt(s.Tree, path[:cut]).(*supervise.Pool)
+	if !ok {
 		return supervise.Status{}, false
 	}
-	e := last[0]
-	return supervise.Status{Name: path[cut+1:], Path: path, State: e.State, Run: e.Run, Since: e.Time, Err: e.Err}, true
+	return pool.Member(path[cut+1:])
 }
 
 func (s *server) noService(w http.ResponseWriter, r *http.Request, path string) {

@@ -21,7 +21,7 @@ func (s *server) changePolicy(w http.ResponseWriter, r *http.Request, path strin
 	s.policies.Lock()
 	defer s.policies.Unlock()
 	_, st, ok := s.find(path)
-	if !ok || st.Policy == (supervise.Policy{}) { // of a member that only the journal knows
+	if !ok {
 		s.noService(w, r, path)
 		return
 	}
@@ -49,7 +49,7 @@ func (s *server) usePolicy(w http.ResponseWriter, r *http.Request, path string, 
 		fail(w, r, http.StatusBadRequest, err.Error())
 		return
 	}
-	if _, st, ok := s.find(path); ok && st.Policy != (supervise.Policy{}) {
+	if _, st, ok := s.find(path); ok { // not so of "*"
 		policy = st.Policy // with defaults
 	}
 	reply(w, http.StatusOK, policy.String())
