@@ -2,7 +2,8 @@
 // operator's view of both, kept as a supervision tree.
 //
 // Exit codes: 0 stopped as asked, 1 a service was fatal or given up on, 64 usage, 69 an address was
-// not to be had, 70 something had to be abandoned while stopping, 128+n ended by a second signal n.
+// not to be had, 70 something had to be abandoned while stopping, 78 a file that was named can't be used, 128+n
+// ended by a second signal n.
 package main
 
 import (
@@ -50,13 +51,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stdout, "tend", version())
 		return 0
 	}
-	log := newLogger(cfg, stderr)
+	log := newLogbook(cfg, stderr)
 	tree, err := newTree(cfg, log)
 	if err != nil {
 		return refuse(stderr, err)
 	}
 	err = tree.Serve(ctx)
-	return logExit(log, err, context.Cause(ctx))
+	return logExit(log.Logger, err, context.Cause(ctx))
 }
 
 // refuse says in one line why nothing was started.

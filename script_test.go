@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -48,8 +49,11 @@ func (l leakChecked) Run() int {
 //	lastlog PATTERN                 the last line of the log matches
 //	get SERVICE PATH STATUS         GET from that service; the body is stdout
 //	post SERVICE PATH STATUS        POST, likewise
+//	ask METHOD SERVICE PATH STATUS [HEADER:VALUE]... [=BODY]   any other request, likewise; STATUS is a pattern
 //	waitget SERVICE PATH STATUS     GET until that is the status
-//	signal TERM|INT                 send a signal
+//	follow SERVICE PATH [HEADER:VALUE]...   a stream of events, which goes to the file stream until it ends
+//	waitstream PATTERN              wait until a line of that matches
+//	signal TERM|INT|KILL            send a signal
 //	exits CODE                      wait until tend ends, and compare its exit code
 //	occupy NAME                     listen on a free address and put it into the variable NAME
 func TestScripts(t *testing.T) {
@@ -62,15 +66,18 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start":   command(0, -1, (*daemon).start),
-			"waitlog": command(1, 1, (*daemon).waitLog),
-			"lastlog": command(1, 1, (*daemon).lastLog),
-			"get":     command(3, 3, (*daemon).get),
-			"post":    command(3, 3, (*daemon).post),
-			"waitget": command(3, 3, (*daemon).waitGet),
-			"signal":  command(1, 1, (*daemon).signal),
-			"exits":   command(1, 1, (*daemon).exits),
-			"occupy":  command(1, 1, occupy),
+			"start":      command(0, -1, (*daemon).start),
+			"waitlog":    command(1, 1, (*daemon).waitLog),
+			"lastlog":    command(1, 1, (*daemon).lastLog),
+			"get":        command(3, 3, (*daemon).get),
+			"post":       command(3, 3, (*daemon).post),
+			"ask":        command(4, -1, (*daemon).askAs),
+			"waitget":    command(3, 3, (*daemon).waitGet),
+			"follow":     command(2, -1, (*daemon).follow),
+			"waitstream": command(1, 1, (*daemon).waitStream),
+			"signal":     command(1, 1, (*daemon).signal),
+			"exits":      command(1, 1, (*daemon).exits),
+			"occupy":     command(1, 1, occupy),
 		},
 	})
 }
@@ -85,6 +92,8 @@ type daemon struct {
 	cmd   *exec.Cmd
 	log   string        // file
 	ended chan struct{} // closed when cmd has been waited for
+
+	streams []chan struct{} // each closed when a stream has ended
 }
 
 // command makes a script's command of f, which gets from least to most arguments; most -1: any
@@ -113,6 +122,7 @@ func (d *daemon) start(ts *testscript.TestScript, args []string) {
 	path, err := filepath.Abs(lookPath(ts, "tend"))
 	ts.Check(err)
 	d.cmd = exec.Command(path, append([]string{"--http-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0"}, args...)...)
+	d.cmd.Dir = ts.MkAbs(".")
 	d.cmd.Stdout, d.cmd.Stderr = out, log
 	d.cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "GOCOVERDIR=" + os.Getenv("GOCOVERDIR")}
 	ts.Check(d.cmd.Start())
@@ -188,53 +198,98 @@ func compile(ts *testscript.TestScript, pattern string) *regexp.Regexp {
 }
 
 func (d *daemon) get(ts *testscript.TestScript, args []string) {
-	d.request(ts, http.MethodGet, args)
+	d.askAs(ts, append([]string{http.MethodGet}, args...))
 }
 
 func (d *daemon) post(ts *testscript.TestScript, args []string) {
-	d.request(ts, http.MethodPost, args)
+	d.askAs(ts, append([]string{http.MethodPost}, args...))
 }
 
-func (d *daemon) request(ts *testscript.TestScript, method string, args []string) {
-	status, body, err := d.ask(ts, method, args[0], args[1])
+func (d *daemon) askAs(ts *testscript.TestScript, args []string) {
+	method, service, path, want := args[0], args[1], args[2], args[3]
+	resp, err := d.ask(ts, method, service, path, args[4:]...)
 	ts.Check(err)
-	if strconv.Itoa(status) != args[2] {
-		ts.Fatalf("%s %s: got status %d, want %s; body: %s", method, args[1], status, args[2], body)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	if !compile(ts, "^("+want+")$").MatchString(strconv.Itoa(resp.StatusCode)) {
+		ts.Fatalf("%s %s: got status %d, want %s; body: %s", method, path, resp.StatusCode, want, body)
 	}
 	ts.Stdout().Write(body)
 }
 
 func (d *daemon) waitGet(ts *testscript.TestScript, args []string) {
 	d.await(ts, "GET "+args[1]+" with status "+args[2], func() bool {
-		status, _, err := d.ask(ts, http.MethodGet, args[0], args[1])
-		return err == nil && strconv.Itoa(status) == args[2]
+		resp, err := d.ask(ts, http.MethodGet, args[0], args[1])
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		return strconv.Itoa(resp.StatusCode) == args[2]
 	})
 }
 
+func (d *daemon) follow(ts *testscript.TestScript, args []string) {
+	resp, err := d.ask(ts, http.MethodGet, args[0], args[1], append(args[2:], "Accept: text/event-stream")...)
+	ts.Check(err)
+	file, err := os.Create(ts.MkAbs("stream"))
+	ts.Check(err)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer file.Close()
+		defer resp.Body.Close()
+		io.Copy(file, resp.Body) // until the daemon ends it, or is killed
+	}()
+	d.streams = append(d.streams, ended)
+	ts.Defer(func() {
+		resp.Body.Close()
+		<-ended
+	})
+}
+
+func (d *daemon) waitStream(ts *testscript.TestScript, args []string) {
+	pattern := compile(ts, args[0])
+	d.await(ts, args[0], func() bool { return pattern.MatchString(ts.ReadFile("stream")) })
+}
+
 // ask sends a request to where the log says that service listens.
-func (d *daemon) ask(ts *testscript.TestScript, method, service, path string) (int, []byte, error) {
+func (d *daemon) ask(ts *testscript.TestScript, method, service, path string, more ...string) (*http.Response, error) {
 	listening := compile(ts, `msg=listening service=tend/`+regexp.QuoteMeta(service)+` addr=(\S+)`)
 	found := listening.FindAllSubmatch(d.read(ts), -1)
 	if len(found) == 0 {
-		return 0, nil, fmt.Errorf("%s does not listen", service)
+		return nil, fmt.Errorf("%s does not listen", service)
 	}
-	addr := string(found[len(found)-1][1])
-	req, err := http.NewRequest(method, "http://"+addr+path, http.NoBody)
+	addr := strings.NewReplacer("0.0.0.0", "127.0.0.1", "[::]", "127.0.0.1").Replace(string(found[len(found)-1][1]))
+	transport := &http.Transport{DisableKeepAlives: true}
+	host := addr
+	if strings.HasPrefix(addr, "/") {
+		host = "unix"
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", addr)
+		}
+	}
+	var body io.Reader = http.NoBody
+	header := http.Header{}
+	for _, one := range more {
+		if text, ok := strings.CutPrefix(one, "="); ok {
+			body = strings.NewReader(text)
+			continue
+		}
+		name, value, _ := strings.Cut(one, ":")
+		header.Set(name, strings.TrimSpace(value))
+	}
+	req, err := http.NewRequest(method, "http://"+host+path, body)
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
-	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Do(req)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	return resp.StatusCode, body, err
+	req.Header, req.Host = header, header.Get("Host")
+	client := &http.Client{Timeout: patience, Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return client.Do(req)
 }
 
 func (d *daemon) signal(ts *testscript.TestScript, args []string) {
-	signals := map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT}
+	signals := map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL}
 	s, ok := signals[args[0]]
 	if !ok {
 		ts.Fatalf("unknown signal %s", args[0])
@@ -247,6 +302,9 @@ func (d *daemon) exits(ts *testscript.TestScript, args []string) {
 	case <-d.ended:
 	case <-time.After(patience):
 		ts.Fatalf("tend does not end; log:\n%s", d.read(ts))
+	}
+	for _, stream := range d.streams {
+		<-stream
 	}
 	if got := strconv.Itoa(d.cmd.ProcessState.ExitCode()); got != args[0] {
 		ts.Fatalf("exit code: got %s (%s), want %s; log:\n%s", got, d.cmd.ProcessState, args[0], d.read(ts))

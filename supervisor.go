@@ -16,23 +16,20 @@ import (
 	"tend.example/tend/internal/drill"
 	"tend.example/tend/services"
 	"tend.example/tend/services/admin"
+	"tend.example/tend/services/admin/journal"
+	"tend.example/tend/services/admin/logring"
 	"tend.example/tend/services/router"
 	"tend.example/tend/supervise"
 )
 
 // newTree is what runs, in which order it starts, and how each part is kept. It stops in the
 // reverse order, so the operator can watch from the first moment to the last.
-func newTree(cfg config.Config, log *slog.Logger) (*supervise.Group, error) {
-	tree := &supervise.Group{Name: "tend", StopTimeout: cfg.ShutdownTimeout}
-	tree.OnEvent = logEvents(tree.Name, log)
-
+func newTree(cfg config.Config, book logbook) (*supervise.Group, error) {
 	var drills drill.Set
-	view := admin.View{Tree: tree}
-	if cfg.Drill {
-		view.Drill = drills.Fail
-	}
+	log := book.Logger
+	tree := &supervise.Group{Name: "tend", StopTimeout: cfg.ShutdownTimeout}
 	tree.Children = []supervise.Child{
-		{Name: "admin", Service: &mustListen{HTTP: &services.HTTP{Addr: cfg.AdminAddr, Handler: view.Handler(), Log: log}}},
+		{Name: "admin", Service: &mustListen{HTTP: newAdmin(cfg, tree, &drills, book)}},
 		{Name: "hello", Service: &mustListen{HTTP: newHello(cfg, log)}, Policy: supervise.Policy{StopTimeout: drainTimeout + cfg.DrainDelay}},
 		{Name: "timer", Service: &services.Job{Schedule: services.Every(cfg.TimerEvery), Do: tick(log)}},
 	}
@@ -51,6 +48,25 @@ func newTree(cfg config.Config, log *slog.Logger) (*supervise.Group, error) {
 		drills.Wrap(tree)
 	}
 	return tree, nil
+}
+
+// newAdmin is the operator's view of the tree, which it lets watch from the first event on.
+func newAdmin(cfg config.Config, tree *supervise.Group, drills *drill.Set, book logbook) *services.HTTP {
+	var events journal.Journal
+	logState := logEvents(tree.Name, book.Logger)
+	tree.OnEvent = func(e supervise.Event) {
+		events.Observe(e)
+		logState(e)
+	}
+	view := admin.View{
+		Tree: tree, Journal: &events, Logs: book.lines, LogLevel: book.level, Log: book.Logger, Version: version(), Pprof: cfg.Admin.Pprof,
+		Access:   admin.Access{Token: string(cfg.Admin.Token), ReadToken: string(cfg.Admin.ReadToken), Hosts: cfg.Admin.Hosts},
+		Draining: services.Draining, Overlap: services.ErrOverlap,
+	}
+	if cfg.Drill {
+		view.Drill = drills.Fail
+	}
+	return &services.HTTP{Addr: cfg.AdminAddr, Handler: view.Handler(), ConnContext: admin.ConnContext, Log: book.Logger}
 }
 
 // drainTimeout is what hello has to finish what is in flight, besides the time in which it still accepts.
@@ -119,10 +135,21 @@ func (m *mustListen) Serve(ctx context.Context) error {
 	return err
 }
 
-func newLogger(cfg config.Config, w io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: cfg.LogLevel}
+// logbook is the log, and what the operator can see and change of it.
+type logbook struct {
+	*slog.Logger
+	lines *logring.Ring
+	level *slog.LevelVar
+}
+
+func newLogbook(cfg config.Config, w io.Writer) logbook {
+	book := logbook{lines: &logring.Ring{}, level: &slog.LevelVar{}}
+	book.level.Set(cfg.LogLevel)
+	options := &slog.HandlerOptions{Level: book.level}
+	var handler slog.Handler = slog.NewTextHandler(w, options)
 	if cfg.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+		handler = slog.NewJSONHandler(w, options)
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	book.Logger = slog.New(book.lines.Tee(handler))
+	return book
 }

@@ -27,6 +27,7 @@ type Config struct {
 	HTTPAddr        string
 	TimerEvery      time.Duration // positive
 	AdminAddr       string
+	Admin           Admin
 	Policies        Policies
 	ShutdownTimeout time.Duration // 0: no bound
 	DrainDelay      time.Duration // less than ShutdownTimeout
@@ -41,8 +42,9 @@ type Config struct {
 }
 
 // Parse reads the arguments that follow the program's name. Its error is one line that names the
-// flag at fault, and a *supervise.ExitError with code 64. When Help or Version is set, the
-// values have not been checked.
+// flag at fault, and a *supervise.ExitError with code 64; or 78 when a token's file can't be used, and 69 when
+// everybody could reach the admin address without a token. When Help or Version is set, the values have not been
+// checked.
 func Parse(args []string) (Config, error) {
 	var c Config
 	flags := c.flags()
@@ -58,7 +60,7 @@ func Parse(args []string) (Config, error) {
 	if err := c.check(); err != nil {
 		return c, usageError(err)
 	}
-	return c, nil
+	return c, c.readTokens()
 }
 
 // Usage is the help text.
@@ -73,7 +75,8 @@ func (c *Config) flags() *pflag.FlagSet {
 	flags.SortFlags = false
 	flags.StringVar(&c.HTTPAddr, "http-addr", ":8080", "`host:port` where hello is served, or unix:PATH; port 0 takes a free one")
 	flags.DurationVar(&c.TimerEvery, "timer-every", 30*time.Second, "how often the timer job runs")
-	flags.StringVar(&c.AdminAddr, "admin-addr", "127.0.0.1:8081", "`host:port` of /livez, /readyz and /api/tree, or unix:PATH")
+	flags.StringVar(&c.AdminAddr, "admin-addr", "127.0.0.1:8081", "`host:port` of the dashboard, the API, /livez and /readyz, or unix:PATH")
+	c.Admin.flags(flags)
 	flags.Var(&c.Policies, "policy", "how a service is restarted and stopped, as in hello:restart=on-failure,backoff=200ms..10s,limit=5/1m;"+
 		" without the path, every service; repeatable")
 	flags.Var(programs{&c.Programs, false}, "command", "a program to run as a service, as in 'web2: ./server --port 9000'; words are split as a shell does, nothing is expanded; repeatable")
@@ -83,7 +86,7 @@ func (c *Config) flags() *pflag.FlagSet {
 	flags.DurationVar(&c.DrainDelay, "drain-delay", 0, "how long hello goes on accepting once it is told to stop: what a load balancer takes to find out; part of --shutdown-timeout")
 	flags.TextVar(&c.LogLevel, "log-level", slog.LevelInfo, "lowest `level` logged: debug, info, warn or error")
 	flags.StringVar(&c.LogFormat, "log-format", "text", "`text` or json")
-	flags.BoolVar(&c.Drill, "drill", false, "let POST /api/drill/PATH?mode=error|panic|goexit|hang|fatal on the admin address make a service fail")
+	flags.BoolVar(&c.Drill, "drill", false, "let POST /api/v1/services/PATH/drill?mode=error|panic|goexit|hang|fatal on the admin address make a service fail")
 	flags.BoolVar(&c.Version, "version", false, "print the version and exit")
 	flags.BoolVarP(&c.Help, "help", "h", false, "print this and exit")
 	return flags
@@ -95,6 +98,9 @@ func (c *Config) check() error {
 	}
 	if err := checkAddr(c.AdminAddr); err != nil {
 		return fmt.Errorf("--admin-addr: %w", err)
+	}
+	if err := c.Admin.check(); err != nil {
+		return err
 	}
 	if c.TimerEvery <= 0 {
 		return fmt.Errorf("--timer-every: %s is not positive", c.TimerEvery)

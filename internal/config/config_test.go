@@ -77,6 +77,7 @@ func TestFaultsOfTheCommandLineAreNamedInOneLine(t *testing.T) {
 		{"--timer-every=often", `"--timer-every" flag`},
 		{"--timer-every=0s", "--timer-every: 0s is not positive"},
 		{"--shutdown-timeout=-1s", "--shutdown-timeout: -1s is negative"},
+		{"--admin-read-token-file=x", "--admin-read-token-file: goes with --admin-token-file only"},
 		{"--drain-delay=-1s", "--drain-delay: -1s is negative"},
 		{"--drain-delay=30s", "--drain-delay: 30s leaves nothing of --shutdown-timeout, 30s"},
 		{"--http-addr=unix:", `--http-addr: "unix:": missing path`},

@@ -2,7 +2,9 @@ package admin
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -136,31 +138,41 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, top string, f fe
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep it
 	w.WriteHeader(http.StatusOK)
+	ctx, free := s.untilDraining(r.Context())
+	defer free()
 	woken, stop := f.watch()
 	defer stop()
-	out.begin(r.Header.Get("Last-Event-ID"))
 	beat := time.NewTicker(streamBeat)
 	defer beat.Stop()
-	for out.send() {
-		select { // what comes too soon waits
-		case <-time.After(streamGap):
-		case <-r.Context().Done():
-			return
-		case <-s.draining(r.Context()):
-			return
-		}
-		select {
-		case <-woken:
-		case <-beat.C:
-			if s.gate.identify(r).role == nobody { // who has logged out sees no more
-				return
-			}
-			out.beat()
-		case <-r.Context().Done():
-			return
-		case <-s.draining(r.Context()):
-			return
-		}
+	out.begin(r.Header.Get("Last-Event-ID"))
+	beaten := func() bool {
+		out.beat()
+		return s.gate.identify(r).role != nobody // who has logged out sees no more
+	}
+	for open := out.send(); open; {
+		open = awaitNews(ctx, woken, beat.C, beaten) && out.send()
+	}
+	if errors.Is(context.Cause(ctx), errDraining) {
+		out.send() // how it came to that
+	}
+}
+
+// awaitNews waits until there is something to send, but for a moment at least. It tells whether the stream goes on.
+func awaitNews(ctx context.Context, woken <-chan struct{}, beat <-chan time.Time, beaten func() bool) bool {
+	gap := time.NewTimer(streamGap)
+	defer gap.Stop()
+	select {
+	case <-gap.C:
+	case <-ctx.Done():
+		return false
+	}
+	select {
+	case <-woken:
+		return true
+	case <-beat:
+		return beaten()
+	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -159,9 +159,13 @@ func TestAStreamOfOnePathHasThatAndWhatIsBelow(t *testing.T) {
 func TestStreamsEndWhenTheServerDrains(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, s *side) {
 		events, logs := follow(t, s.handler, "/api/v1/events"), follow(t, s.handler, "/api/v1/logs")
+		s.events.Observe(supervise.Event{Path: "tend", State: supervise.Stopping})
 		close(s.drained)
 		<-events.over
 		<-logs.over
+		if !strings.Contains(events.text(), `"state":"stopping"`) {
+			t.Errorf("the last event is missing: %s", events.text())
+		}
 	}, hello())
 }
 
