@@ -66,6 +66,22 @@ var importRules = []importRule{
 		why: "the operator's view shows any tree, not only one of our kinds of service",
 	},
 	{
+		who: "./services/admin/journal", only: []string{std, "./supervise", "./services/admin/internal/recent"},
+		why: "who wants to remember what happened in a tree needs no web server for it",
+	},
+	{
+		who: "./services/admin/logring", only: []string{std, "./services/admin/internal/recent"},
+		why: "it remembers any log",
+	},
+	{
+		who: "./services/admin/internal/...", only: []string{std},
+		why: "a ring knows nothing of what is in it",
+	},
+	{
+		who: "./services/admin/...", never: []string{"net/http/pprof", "expvar"},
+		why: "their import alone shows profiles and variables to whoever is served http.DefaultServeMux",
+	},
+	{
 		who: "./internal/config/...", never: []string{"./services/...", gin}, tests: true,
 		why: "settings are plain checked values; of ours they know supervise.Policy only",
 	},

@@ -43,8 +43,9 @@ func (r role) String() string { return [...]string{"none", "read", "full"}[r] }
 
 // viewer is who asks.
 type viewer struct {
-	role role
-	who  string // for the log
+	role     role
+	who      string // for the log
+	loggedIn bool   // in a browser
 }
 
 type viewerKey struct{}
@@ -53,6 +54,12 @@ func viewerOf(r *http.Request) viewer {
 	v, _ := r.Context().Value(viewerKey{}).(viewer)
 	return v
 }
+
+// MayAct tells a Dashboard whether whoever sent the request may do more than look.
+func MayAct(r *http.Request) bool { return viewerOf(r).role == full }
+
+// LoggedIn tells a Dashboard whether there is a session, which /logout ends.
+func LoggedIn(r *http.Request) bool { return viewerOf(r).loggedIn }
 
 // gate knows the tokens, and who has logged in.
 type gate struct {
@@ -98,15 +105,15 @@ func (g *gate) holder(token string) role {
 func (g *gate) identify(r *http.Request) viewer {
 	peer := peerOf(r)
 	if !g.locked() {
-		return viewer{full, peer}
+		return viewer{role: full, who: peer}
 	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if strings.EqualFold(scheme, "Bearer") {
 		found := g.holder(token)
-		return viewer{found, found.String() + " token, " + peer}
+		return viewer{role: found, who: found.String() + " token, " + peer}
 	}
 	found := g.sessions.holder(r)
-	return viewer{found, found.String() + " token, logged in, " + peer}
+	return viewer{found, found.String() + " token, logged in, " + peer, true}
 }
 
 // peerKey is of the uid of whoever is at the other end of a unix socket, in the context of the connection.

@@ -49,7 +49,7 @@ type View struct {
 	// Pprof serves /debug/pprof/.
 	Pprof bool
 
-	// Dashboard is served at /, /services/ and /assets/. nil: nothing is.
+	// Dashboard is served at /, /services/ and /assets/. It asks MayAct and LoggedIn about its requests. nil: nothing is.
 	Dashboard http.Handler
 
 	// Access is who may do what.

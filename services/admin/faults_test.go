@@ -370,7 +370,9 @@ func readsUntil(r *bufio.Reader, want string) bool {
 func TestTheDashboardSendsWhoHasNoTokenToTheLoginPageAndBack(t *testing.T) {
 	s := newSide(func(v *admin.View) {
 		locked(v)
-		v.Dashboard = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "page "+r.URL.Path) })
+		v.Dashboard = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprint(w, "page ", r.URL.Path, " ", admin.MayAct(r), " ", admin.LoggedIn(r))
+		})
 	}, hello())
 	post := func(target, form string, header ...string) *httptest.ResponseRecorder {
 		r := httptest.NewRequest("POST", target, strings.NewReader(form))
@@ -408,13 +410,16 @@ func TestTheDashboardSendsWhoHasNoTokenToTheLoginPageAndBack(t *testing.T) {
 		t.Fatalf("cookies: %v", cookies)
 	}
 	cookie := cookies[0].Name + "=" + cookies[0].Value
-	if status, body := ask(s.handler, "GET", "/", "Cookie", cookie); status != 200 || body != "page /" {
+	if status, body := ask(s.handler, "GET", "/", "Cookie", cookie); status != 200 || body != "page / false true" {
 		t.Errorf("with the cookie: %d %s", status, body)
 	}
 	var info struct{ Role string }
 	_, body := ask(s.handler, "GET", "/api/v1/info", "Cookie", cookie)
 	if err := json.Unmarshal([]byte(body), &info); err != nil || info.Role != "read" {
 		t.Errorf("info: %s", body)
+	}
+	if _, body := ask(s.handler, "GET", "/", "Authorization", "Bearer "+token); body != "page / true false" {
+		t.Errorf("with the token: %s", body)
 	}
 	if status, _ := ask(s.handler, "POST", "/api/v1/services/hello/stop", "Cookie", cookie); status != 403 {
 		t.Errorf("an action by who may only look: got %d, want 403", status)
