@@ -66,7 +66,8 @@ type gate struct {
 	hosts    []string
 	tokens   []credential
 	sessions sessions
-	slowdown slowdown
+	slowdown slowdown // of who has no token
+	refusals slowdown // of lines in the log about others that are refused
 }
 
 // credential is a token as it is kept and compared: a hash takes the same time to compare, however long the token is

@@ -287,6 +287,23 @@ func TestFault13AFloodOf401sIsSlowedAndTheTokenIsNot(t *testing.T) {
 	})
 }
 
+func TestFault02AFloodOfForeignRequestsDoesNotFillTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSide(nil, hello())
+		for range 1000 {
+			r := httptest.NewRequest("GET", "/api/v1/tree", http.NoBody) // of example.com
+			w := httptest.NewRecorder()
+			s.handler.ServeHTTP(w, r)
+			if w.Code != 421 {
+				t.Fatalf("got %d, want 421", w.Code)
+			}
+		}
+		if lines := strings.Count(s.log.String(), "status=421"); lines < 1 || lines > 50 {
+			t.Errorf("the log has %d lines of it", lines)
+		}
+	})
+}
+
 func TestFault14ABodyOf32MiBIs413(t *testing.T) {
 	s := newSide(nil, hello())
 	addr := onTCP(t, s)

@@ -61,9 +61,15 @@ func setHeaders(h http.Header) {
 }
 
 func (s *server) turnAway(w http.ResponseWriter, r *http.Request, status int, detail string) {
+	if _, ok := s.gate.refusals.next(time.Now()); ok {
+		s.logRefused(r, status)
+	}
+	fail(w, r, status, detail)
+}
+
+func (s *server) logRefused(r *http.Request, status int) {
 	s.Log.LogAttrs(r.Context(), slog.LevelWarn, "refused", slog.String("who", peerOf(r)), slog.Int("status", status),
 		slog.String("method", clip(r.Method)), slog.String("path", clip(r.URL.EscapedPath())))
-	fail(w, r, status, detail)
 }
 
 // clip is for what a client may have made as long as it liked.
@@ -188,8 +194,7 @@ func (s *server) punish(w http.ResponseWriter, r *http.Request) bool {
 		fail(w, r, http.StatusTooManyRequests, "too many without a token")
 		return false
 	}
-	s.Log.LogAttrs(r.Context(), slog.LevelWarn, "refused", slog.String("who", peerOf(r)), slog.Int("status", http.StatusUnauthorized),
-		slog.String("method", clip(r.Method)), slog.String("path", clip(r.URL.EscapedPath())))
+	s.logRefused(r, http.StatusUnauthorized)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {

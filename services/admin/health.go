@@ -33,18 +33,20 @@ const answerTime = 2 * time.Second
 // that does not end though it was told to.
 func (s *server) livez(w http.ResponseWriter, r *http.Request) {
 	root, ok := s.asker.status()
-	why := []reason{}
-	switch {
-	case !ok:
-		why = append(why, reason{Path: s.Tree.Name, Err: "the tree does not answer"})
-	default:
-		why = s.deadly(why, &root)
+	why := s.deadly(nil, &root)
+	if !ok {
+		why = s.silent()
 	}
 	if len(why) == 0 {
 		reply(w, http.StatusOK, map[string]bool{"alive": true})
 		return
 	}
 	deny(w, r, map[string]any{"alive": false}, why)
+}
+
+// silent is a tree that does not answer.
+func (s *server) silent() []reason {
+	return []reason{{Path: s.Tree.Name, Err: "the tree does not answer"}}
 }
 
 // deny tells who may know it why.
@@ -102,26 +104,31 @@ type asking struct {
 	status supervise.Status // once done is closed
 }
 
+// status is what the tree looks like, or false when it does not say so in time. It is not older than the call.
 func (a *asker) status() (supervise.Status, bool) {
-	now := a.begin()
 	timer := time.NewTimer(answerTime)
 	defer timer.Stop()
-	select {
-	case <-now.done:
-		return now.status, true
-	case <-timer.C:
-		return supervise.Status{}, false
+	for fresh := false; ; fresh = true { // whatever follows the first answer was asked after the call
+		now, mine := a.join()
+		select {
+		case <-now.done:
+			if mine || fresh {
+				return now.status, true
+			}
+		case <-timer.C:
+			return supervise.Status{}, false
+		}
 	}
 }
 
-// begin asks, unless there has been no answer yet.
-func (a *asker) begin() *asking {
+// join asks, unless there has been no answer yet; that may be about a moment before.
+func (a *asker) join() (now *asking, mine bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.asked != nil {
-		return a.asked
+		return a.asked, false
 	}
-	now := &asking{done: make(chan struct{})}
+	now = &asking{done: make(chan struct{})}
 	a.asked = now
 	go func() { // waited for by status; one that never comes back is what livez is to find
 		now.status = a.ask()
@@ -130,12 +137,15 @@ func (a *asker) begin() *asking {
 		a.mu.Unlock()
 		close(now.done)
 	}()
-	return now
+	return now, true
 }
 
 func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
-	root := s.Tree.Status()
+	root, ok := s.asker.status()
 	why := unready(&root)
+	if !ok {
+		why = s.silent()
+	}
 	if r.URL.Query().Has("verbose") {
 		status := http.StatusOK
 		if len(why) > 0 {

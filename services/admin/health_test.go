@@ -71,6 +71,11 @@ func TestNotAliveWhenTheTreeDoesNotAnswerAndOneGoroutineWaits(t *testing.T) {
 				t.Errorf("took %s, want 2s", took)
 			}
 		}
+		for _, path := range []string{"/readyz", "/readyz/secretive", "/api/v1/tree", "/api/v1/services/secretive"} {
+			if status, body := ask(s.handler, "GET", path); status != 503 || !strings.Contains(body, "does not answer") {
+				t.Errorf("%s: got %d %s, want 503", path, status, body)
+			}
+		}
 		close(service.let)
 		synctest.Wait() // the bubble would not end if more than the tree's own goroutines were left
 		check(t, s.handler, "GET", "/livez", 200, `{"alive":true}`)

@@ -43,7 +43,7 @@ func (s *server) lookUp(r *http.Request, prefix string) (path string, st supervi
 
 // find finds a service by its path, with or without the root's name, and returns the path with it.
 func (s *server) find(path string) (full string, st supervise.Status, ok bool) {
-	root := s.Tree.Status()
+	root, _ := s.asker.status() // of a tree that does not answer it has nothing
 	for _, full := range s.spellings(path) {
 		if st, ok := below(&root, full); ok {
 			return full, *st, true
@@ -96,5 +96,9 @@ func (s *server) member(path string) (supervise.Status, bool) {
 }
 
 func (s *server) noService(w http.ResponseWriter, r *http.Request, path string) {
+	if _, ok := s.asker.status(); !ok {
+		fail(w, r, http.StatusServiceUnavailable, "the tree does not answer")
+		return
+	}
 	fail(w, r, http.StatusNotFound, "there is no service "+path)
 }

@@ -133,6 +133,11 @@ func (s *server) info(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, info)
 }
 
-func (s *server) tree(w http.ResponseWriter, _ *http.Request) {
-	reply(w, http.StatusOK, s.Tree.Status())
+func (s *server) tree(w http.ResponseWriter, r *http.Request) {
+	root, ok := s.asker.status()
+	if !ok {
+		fail(w, r, http.StatusServiceUnavailable, "the tree does not answer")
+		return
+	}
+	reply(w, http.StatusOK, root)
 }
