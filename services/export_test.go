@@ -12,3 +12,16 @@ func Latest(s Schedule, after, now time.Time) (last time.Time, passed int) {
 
 // First is what a Job finds its first time with.
 func First(s Schedule, began time.Time) time.Time { return first(s, began) }
+
+// HeapDue is which of the times given is due first at a moment, as a rota finds it that has had them since base; -1: none.
+func HeapDue(base, now time.Time, at ...time.Time) int {
+	h := jobHeap{base: base}
+	for i := range at {
+		h.set(&seat{job: &Job{Parallel: i}}, at[i], base)
+	}
+	h.look(now)
+	if s := h.due(now); s != nil {
+		return s.job.Parallel
+	}
+	return -1
+}

@@ -29,7 +29,8 @@ type Job struct {
 	// Schedule says when. Required.
 	Schedule Schedule
 
-	// Do is called at each time, on a goroutine of its own. Required. ctx has the values of the service's run,
+	// Do is called at each time, on a goroutine that no other run has meanwhile. Required. One that follows may have it: what
+	// Do does to its goroutine, by runtime.LockOSThread for one, it undoes. ctx has the values of the service's run,
 	// so the functions of package supervise work on it; [CurrentRun] and [RunLog] tell of the run. A panic is a
 	// failed run of the service under Fail, whatever else is set.
 	Do func(ctx context.Context) error

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/pprof"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -406,5 +408,77 @@ func TestPauseHoldsBackWhatIsToBeMadeUpFor(t *testing.T) {
 		job.Resume()
 		j.want(t, "13.5 for 3")
 		tr.stop()
+	})
+}
+
+// Runs that begin in the same instant share workers, but none of them waits for another.
+func TestRunsOfOneInstantDoNotWaitForEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 300
+		var all sync.WaitGroup
+		all.Add(n)
+		jobs := &services.Jobs{Jobs: map[string]*services.Job{}}
+		for i := range n {
+			jobs.Jobs[fmt.Sprint(i)] = &services.Job{Schedule: services.Every(time.Second), Do: func(context.Context) error {
+				all.Done()
+				all.Wait()
+				time.Sleep(time.Minute)
+				return nil
+			}}
+		}
+		tr := serve(t, supervise.Child{Name: "jobs", Service: jobs})
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := jobs.Detail().(services.JobsDetail).UnderWay; got != n {
+			t.Errorf("%d runs under way, want %d", got, n)
+		}
+		all.Wait()
+		time.Sleep(time.Minute)
+		if err := tr.stop(); err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+}
+
+// Whoever begins a run, its goroutine is found by the path of its service and the name of its job.
+func TestGoroutineOfARunIsLabelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		labels := make(chan string, 1)
+		do := func(context.Context) error {
+			var profile strings.Builder
+			pprof.Lookup("goroutine").WriteTo(&profile, 1)
+			for _, goroutine := range strings.Split(profile.String(), "\n\n") {
+				if strings.Contains(goroutine, "services_test.TestGoroutineOfARunIsLabelled.func1.1") {
+					_, rest, _ := strings.Cut(goroutine, "# labels: ")
+					line, _, _ := strings.Cut(rest, "\n")
+					labels <- line
+				}
+			}
+			return nil
+		}
+		one := &services.Job{Schedule: services.Every(time.Minute), Do: do}
+		many := &services.Jobs{Jobs: map[string]*services.Job{
+			"a": {Schedule: services.EveryFrom(time.Now().Add(time.Second), time.Hour), Do: do},
+			"b": {Schedule: services.EveryFrom(time.Now().Add(2*time.Second), time.Hour), Do: do},
+		}}
+		for _, c := range []struct {
+			service supervise.Service
+			begin   func()
+			want    string
+		}{
+			{one, func() { time.Sleep(time.Minute) }, `{"service":"test/child"}`},
+			{one, func() { one.Trigger(t.Context()) }, `{"service":"test/child"}`},
+			{many, func() { time.Sleep(time.Second) }, `{"job":"a", "service":"test/child"}`},
+			{many, func() { many.Job("b").Trigger(t.Context()) }, `{"job":"b", "service":"test/child"}`},
+		} {
+			tr := serve(t, supervise.Child{Name: "child", Service: c.service})
+			synctest.Wait()
+			pprof.Do(t.Context(), pprof.Labels("service", "another", "job", "another"), func(context.Context) { c.begin() })
+			synctest.Wait()
+			if got := <-labels; got != c.want {
+				t.Errorf("labels: got %s, want %s", got, c.want)
+			}
+			tr.stop()
+		}
 	})
 }

@@ -71,12 +71,6 @@ func (j *Job) setPaused(paused bool) {
 	}
 }
 
-func (j *Job) isPaused() bool {
-	j.state.mu.Lock()
-	defer j.state.mu.Unlock()
-	return j.state.paused
-}
-
 // Cancel ends the ctx of every run under way, with the cause ErrCancelled, and tells how many there were. It
 // waits for none of them. A run that ends by that has been cancelled, which is no failure.
 func (j *Job) Cancel() int {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
@@ -118,17 +119,11 @@ func (r *jobRun) Value(key any) any {
 // drains is when the service wants to stop.
 func (r *jobRun) drains() <-chan struct{} { return r.seat.rota.stopping }
 
-// serve is the run, on its goroutine.
-func (r *jobRun) serve(context.Context) error {
-	defer r.seat.rota.running.Done()
-	if r.job.state.name != "" {
-		pprof.SetGoroutineLabels(pprof.WithLabels(r.seat.rota.ctx, pprof.Labels("job", r.job.state.name)))
-	}
-	outcome, err := Panicked, error(nil)
+// serve is the run, on the goroutine of a worker.
+func (r *jobRun) serve() {
+	pprof.SetGoroutineLabels(r.seat.labels)
+	outcome, err := Panicked, errPanicked
 	defer func() { // also when Do panics
-		if outcome == Panicked && err == nil {
-			err = errPanicked
-		}
 		r.cancel(nil)
 		r.job.ended(r, outcome, err)
 	}()
@@ -137,20 +132,19 @@ func (r *jobRun) serve(context.Context) error {
 		defer timer.Stop()
 	}
 	err = r.try()
-	outcome = r.judge(err)
-	return nil // rota returns it, also outside of a tree
+	outcome, err = r.judge(err)
 }
 
 // try calls Do, and again when it fails.
 func (r *jobRun) try() error {
 	for delay := r.job.retryAfter(); ; delay = min(2*delay, maxRetryAfter) {
-		r.attempt()
-		supervise.Beat(r)
+		supervise.Beat(r.seat.rota.ctx)
 		err := r.do()
-		supervise.Beat(r)
+		supervise.Beat(r.seat.rota.ctx)
 		if err == nil || r.record.Attempts > r.job.Retries || !r.pause(delay) {
 			return err
 		}
+		r.attempt()
 	}
 }
 
@@ -186,22 +180,28 @@ func (r *jobRun) pause(d time.Duration) bool {
 	}
 }
 
-// judge tells what became of the run.
-func (r *jobRun) judge(err error) Outcome {
-	cause := context.Cause(r)
-	var panicked *supervise.PanicError
-	switch {
-	case err == nil:
-		return Succeeded
-	case errors.As(err, &panicked):
-		return Panicked
-	case cause == ErrTimeout: //nolint:errorlint // set by serve
-		return TimedOut
-	case cause == ErrCancelled, cause == errOutOfTime: //nolint:errorlint // set by Cancel and by rota
-		return Cancelled
-	default:
-		return Failed
+// judge tells what became of the run, and why.
+func (r *jobRun) judge(err error) (Outcome, error) {
+	if err == nil {
+		return Succeeded, nil
 	}
+	var panicked *supervise.PanicError
+	if errors.As(err, &panicked) {
+		return Panicked, err
+	}
+	outcome := Cancelled
+	cause := context.Cause(r)
+	switch cause {
+	case ErrTimeout: //nolint:errorlint // set by serve, by Cancel and by rota, as they are
+		outcome = TimedOut
+	case ErrCancelled, errOutOfTime:
+	default:
+		return Failed, err
+	}
+	if !errors.Is(err, cause) {
+		err = fmt.Errorf("%w: %w", cause, err)
+	}
+	return outcome, err
 }
 
 func (j *Job) retryAfter() time.Duration {

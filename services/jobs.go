@@ -12,8 +12,8 @@ import (
 	"tend.example/tend/supervise"
 )
 
-// Jobs keeps many jobs in one service: they share a goroutine and a timer, and a job has a goroutine of its own only
-// while it runs. Each is a [Job] with all that one can be told; but OnError Fail fails all of Jobs, so Log is mostly
+// Jobs keeps many jobs in one service: they share a goroutine and a timer, and a job has a goroutine only while it
+// runs. Each is a [Job] with all that one can be told; but OnError Fail fails all of Jobs, so Log is mostly
 // what is wanted here. A pointer to it is a supervise.Service; it may be served again after it has
 // returned, but not twice at a time.
 //

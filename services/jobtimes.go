@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime/pprof"
 	"slices"
 	"time"
 
@@ -23,7 +24,10 @@ func (j *Job) join(r *rota, name string) error {
 	if s.seat != nil {
 		return errors.New("the job is served already")
 	}
-	s.seat, s.name = &seat{job: j, rota: r}, name
+	s.seat, s.name = &seat{job: j, rota: r, labels: r.ctx}, name
+	if name != "" {
+		s.seat.labels = pprof.WithLabels(r.ctx, pprof.Labels("job", name))
+	}
 	r.plan(s.seat)
 	return nil
 }
@@ -93,31 +97,46 @@ func (j *Job) fires(next, now time.Time) time.Time {
 	return next
 }
 
-// due begins what the time has come for, and tells when the job is due again; zero: not before a run ends.
-func (j *Job) due(now time.Time) time.Time {
+// due is what the time has come for, and tells when the job is due again; zero: not before a run ends. The caller has to
+// have the run done, if there is one.
+func (j *Job) due(now time.Time) (at time.Time, run *jobRun) {
 	s := &j.state
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.seat == nil, s.paused:
-		return time.Time{}
+		return time.Time{}, nil
 	case len(s.active) >= j.places():
 		s.blocked = true // a short interval is not to be walked through
-		return time.Time{}
+		return time.Time{}, nil
 	}
-	p := j.pass(now)
-	if newest := s.last; now.Sub(newest) <= missedAfter+j.Jitter {
-		j.miss(p.n-1, p.times[:len(p.times)-1], false)
-		if len(s.backlog) > 0 { // those come first
-			j.miss(1, p.times[len(p.times)-1:], true)
-		} else {
-			j.begin(newest, nil)
-		}
+	next := j.Schedule.Next(s.next)
+	if late := now.Sub(s.next) > missedAfter+j.Jitter; !late && len(s.backlog) == 0 && (next.IsZero() || next.After(now)) {
+		s.last = s.next
+		run = j.entered(j.newRun(s.last, nil), now)
 	} else {
-		j.miss(p.n, p.times, true)
+		run = j.catchUp(now)
+		next = j.Schedule.Next(s.last)
 	}
 	j.remember()
-	return j.follow(now)
+	return j.given(next, now), run
+}
+
+// catchUp is due when more has passed than one time, or that long ago. The caller holds the lock.
+func (j *Job) catchUp(now time.Time) *jobRun {
+	s := &j.state
+	p := j.pass(now)
+	newest := p.times[len(p.times)-1:]
+	if now.Sub(s.last) > missedAfter+j.Jitter {
+		j.miss(p.n, p.times, true)
+		return nil
+	}
+	j.miss(p.n-1, p.times[:len(p.times)-1], false)
+	if len(s.backlog) > 0 { // those come first
+		j.miss(1, newest, true)
+		return nil
+	}
+	return j.entered(j.newRun(s.last, nil), now)
 }
 
 // unblock deals with the times that came while there was no room. The caller holds the lock.
@@ -196,6 +215,9 @@ func (j *Job) miss(n int, times []time.Time, alone bool) {
 // goOn begins what waits, as far as there is room. The caller holds the lock.
 func (j *Job) goOn() {
 	s := &j.state
+	if s.queued == nil && len(s.backlog) == 0 {
+		return
+	}
 	for s.seat != nil && !s.seat.rota.isOver() && len(s.active) < j.places() {
 		switch {
 		case s.queued != nil:
@@ -220,14 +242,10 @@ func (j *Job) newRun(t time.Time, done chan<- JobRun) *jobRun {
 	return &jobRun{record: JobRun{Scheduled: t, Triggered: done != nil}, job: j, seat: j.state.seat, done: done}
 }
 
-// launch gives a run its number, its ctx and its goroutine. The caller holds the lock.
+// launch has a run done. The caller holds the lock.
 func (j *Job) launch(run *jobRun) {
 	s := &j.state
-	s.lastID++
-	run.record.ID, run.record.Started = s.lastID, time.Now()
-	run.Context, run.cancel = context.WithCancelCause(run.seat.rota.values)
-	s.active = append(s.active, run)
-	if run.seat.rota.begin(run) {
+	if run.seat.rota.begin(j.entered(run, time.Now())) {
 		return
 	}
 	s.active = s.active[:len(s.active)-1]
@@ -237,15 +255,22 @@ func (j *Job) launch(run *jobRun) {
 	}
 }
 
+// entered gives a run its number and its ctx. The caller holds the lock.
+func (j *Job) entered(run *jobRun, now time.Time) *jobRun {
+	s := &j.state
+	s.lastID++
+	run.record.ID, run.record.Started, run.record.Attempts = s.lastID, now, 1
+	run.Context, run.cancel = context.WithCancelCause(run.seat.rota.values)
+	s.active = append(s.active, run)
+	return run
+}
+
 // ended: a run is over.
 func (j *Job) ended(run *jobRun, outcome Outcome, err error) {
 	s := &j.state
 	s.mu.Lock()
 	record := &run.record
 	record.Ended, record.Outcome, record.Err = time.Now(), outcome, err
-	if cause := context.Cause(run); err != nil && (outcome == TimedOut || outcome == Cancelled) && !errors.Is(err, cause) {
-		record.Err = fmt.Errorf("%w: %w", cause, err)
-	}
 	s.active = slices.DeleteFunc(s.active, func(other *jobRun) bool { return other == run })
 	s.counts.add(record)
 	s.history.add(record)
@@ -262,8 +287,19 @@ func (j *Job) ended(run *jobRun, outcome Outcome, err error) {
 	if run.done != nil {
 		run.done <- *record
 	}
-	j.tell(run)
-	run.seat.rota.left()
+	if outcome != Succeeded {
+		j.tell(run)
+	}
+	if run.seat.rota.ends {
+		run.seat.rota.rouse()
+	}
+}
+
+// isDone tells whether nothing is to be expected of a job that has no next time.
+func (j *Job) isDone() bool {
+	j.state.mu.Lock()
+	defer j.state.mu.Unlock()
+	return !j.state.paused && len(j.state.active) == 0
 }
 
 // tell says what a failure means.

@@ -14,25 +14,38 @@ import (
 // notice.
 const longestNap = time.Minute
 
-// rota begins the runs of jobs at their times: one goroutine and one timer, however many jobs there are.
+// batch is how many runs begin in a turn.
+const batch = 64
+
+// rota begins the runs of jobs at their times: one goroutine and one timer, however many jobs there are, and workers
+// while there are runs.
 type rota struct {
 	ctx      context.Context //nolint:containedctx // of the service's run; it lives as long
 	values   context.Context //nolint:containedctx // its values alone, for the runs
 	stopping chan struct{}   // closed when no further run is to begin
-	running  sync.WaitGroup  // runs under way
+	running  sync.WaitGroup  // workers
 	wake     chan struct{}   // has room for one
-	heap     jobHeap         // the loop's own
+	ends     bool            // when there is nothing left to do
 
-	mu    sync.Mutex
-	inbox []*seat // that are to be planned anew
-	alive int     // runs under way
-	ends  bool    // when there is nothing left to do
-	over  bool    // no further run begins
-	errs  []error
+	turning sync.Mutex // comes before the lock of a job, and that before mu
+	heap    jobHeap
+	fresh   []*jobRun // that begin in this turn
+
+	mu      sync.Mutex
+	inbox   []*seat   // that are to be planned anew
+	queue   []*jobRun // that have begun, and have no worker yet
+	taken   int       // from the queue
+	more    bool      // are due than those
+	seeking bool      // a worker is on its way to the queue
+	over    bool      // no further run begins
+	errs    []error
 }
 
 func newRota(ctx context.Context) *rota {
-	return &rota{ctx: ctx, values: context.WithoutCancel(ctx), stopping: make(chan struct{}), wake: make(chan struct{}, 1)}
+	return &rota{
+		ctx: ctx, values: context.WithoutCancel(ctx), stopping: make(chan struct{}), wake: make(chan struct{}, 1),
+		heap: jobHeap{base: time.Now()},
+	}
 }
 
 func (r *rota) isOver() bool {
@@ -41,23 +54,13 @@ func (r *rota) isOver() bool {
 	return r.over
 }
 
-// left: a run has ended.
-func (r *rota) left() {
-	r.mu.Lock()
-	r.alive--
-	last := r.alive == 0 && r.ends
-	r.mu.Unlock()
-	if last {
-		r.rouse()
-	}
-}
-
-// seat is the place of a job in a rota. at and place are the heap's own.
+// seat is the place of a job in a rota. at and place are of the heap, which turning guards.
 type seat struct {
-	job   *Job
-	rota  *rota
-	at    time.Time // when it is to begin next; zero: not by itself
-	place int       // in the heap, from 1; 0: not there
+	job    *Job
+	rota   *rota
+	labels context.Context //nolint:containedctx // has the labels of the goroutines of its runs
+	at     time.Time       // when it is to begin next; zero: not by itself
+	place  int             // in the heap, from 1; 0: not there
 }
 
 // plan has a job planned anew: it is new, or its pause has ended, or it is to go.
@@ -82,8 +85,8 @@ func (r *rota) serve(ctx context.Context) error {
 	defer timer.Stop()
 	done := false
 	for r.goesOn(ctx) {
-		wait := r.turn()
-		if done = r.isDone(); done || r.failed() {
+		var wait time.Duration
+		if wait, done = r.turn(); done || r.failed() {
 			break
 		}
 		timer.Reset(min(wait, longestNap))
@@ -104,48 +107,76 @@ func (r *rota) failed() bool {
 	return len(r.errs) > 0
 }
 
-// turn begins what is due, and tells how long nothing will be.
-func (r *rota) turn() time.Duration {
+// turn begins what is due, and tells how long nothing will be, and whether there is nothing left to do. Of what is due
+// workers begin what is more than a batch, and rouse the loop at its end.
+func (r *rota) turn() (wait time.Duration, done bool) {
+	r.turning.Lock()
+	defer r.turning.Unlock()
 	r.mu.Lock()
 	inbox := r.inbox
 	r.inbox = nil
 	r.mu.Unlock()
 	now := time.Now()
+	r.heap.look(now)
 	for _, s := range inbox {
 		if at, stays := s.job.planned(s, now); stays {
-			r.heap.set(s, at)
+			r.heap.set(s, at, now)
 		} else {
 			r.heap.forget(s)
 		}
 	}
-	for i := 1; ; i++ {
-		s := r.heap.first()
-		if s == nil {
-			return longestNap
-		}
-		if i%64 == 0 {
-			now = time.Now()
-		}
-		if s.at.After(now) {
-			return s.at.Sub(now)
-		}
-		r.heap.set(s, s.job.due(now))
+	if !r.collect(now) {
+		return longestNap, false
 	}
+	return r.heap.wait(time.Now()), r.isDone()
 }
 
-// isDone tells whether no job has a further time, none is paused, and nothing is under way.
+// further is a turn of a worker's, and tells whether there may be runs to do.
+func (r *rota) further() bool {
+	r.turning.Lock()
+	defer r.turning.Unlock()
+	r.mu.Lock()
+	more := r.more && !r.over && len(r.errs) == 0 && r.ctx.Err() == nil
+	r.mu.Unlock()
+	if more && r.collect(time.Now()) {
+		r.rouse()
+	}
+	return more
+}
+
+// collect begins up to a batch of what is due, and tells whether that was all. The caller holds turning.
+func (r *rota) collect(now time.Time) (all bool) {
+	for len(r.fresh) < batch {
+		s := r.heap.due(now)
+		if s == nil {
+			all = true
+			break
+		}
+		at, run := s.job.due(now)
+		if run != nil {
+			r.fresh = append(r.fresh, run)
+		}
+		r.heap.set(s, at, now)
+	}
+	r.hire(r.fresh, !all)
+	clear(r.fresh)
+	r.fresh = r.fresh[:0]
+	return all
+}
+
+// isDone tells whether no job has a further time, none is paused, and nothing is under way. The caller holds turning.
 func (r *rota) isDone() bool {
-	if r.heap.first() != nil || !r.ends {
+	if !r.ends || !r.heap.empty() {
 		return false
 	}
 	for s := range r.heap.idle {
-		if s.job.isPaused() {
+		if !s.job.isDone() {
 			return false
 		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.inbox) == 0 && r.alive == 0
+	return len(r.inbox) == 0
 }
 
 // fail notes an error of a run that fails the service.
@@ -156,25 +187,82 @@ func (r *rota) fail(err error) {
 	r.rouse()
 }
 
-// begin gives a run its goroutine, unless no further one is to begin. The caller holds the lock of the job.
+// begin has a run done, unless no further one is to begin. The caller holds the lock of the job.
 func (r *rota) begin(run *jobRun) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.over {
 		return false
 	}
-	r.alive++
-	r.running.Add(1)
-	supervise.Go(r.ctx, run.serve)
+	r.queue = append(r.queue, run)
+	r.seek()
 	return true
+}
+
+// hire has runs done that have begun; more tells whether more are due. The caller holds turning.
+func (r *rota) hire(runs []*jobRun, more bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.queue = append(r.queue, runs...)
+	r.more = more
+	if more || len(runs) > 0 {
+		r.seek()
+	}
+}
+
+// seek sends a worker, unless one is on its way. The caller holds mu.
+func (r *rota) seek() {
+	if r.seeking {
+		return
+	}
+	r.seeking = true
+	r.running.Add(1)
+	supervise.Go(r.ctx, r.work)
+}
+
+// work does runs, one after another, while there are any. A worker that takes one first sees to it that another
+// worker is on its way to the next, so no run waits for the end of one before it. Short runs so share a few workers, as many as
+// there are processors, which is cheaper by far than a goroutine for each: that would have to be made and its
+// stack to grow. And most runs are done where they were begun, where what they need of the memory is near.
+func (r *rota) work(context.Context) error {
+	defer r.running.Done()
+	for first := true; ; first = false {
+		if run := r.take(first); run != nil {
+			run.serve()
+		} else if !r.further() {
+			return nil
+		}
+	}
+}
+
+// take is the next run to do, or nil. first tells that the worker was on its way until now.
+func (r *rota) take(first bool) *jobRun {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if first {
+		r.seeking = false
+	}
+	if r.taken == len(r.queue) {
+		r.queue, r.taken = r.queue[:0], 0
+		return nil
+	}
+	run := r.queue[r.taken]
+	r.queue[r.taken] = nil
+	r.taken++
+	if r.taken >= batch && 2*r.taken >= len(r.queue) { // or it would grow as long as it is never empty
+		left := copy(r.queue, r.queue[r.taken:])
+		clear(r.queue[left:])
+		r.queue, r.taken = r.queue[:left], 0
+	}
+	if r.more || r.taken < len(r.queue) {
+		r.seek()
+	}
+	return run
 }
 
 // finish waits for the runs under way, within the time for stopping.
 func (r *rota) finish(ctx context.Context, done bool) error {
-	r.mu.Lock()
-	r.over = true
-	failed := len(r.errs) > 0
-	r.mu.Unlock()
+	failed := r.end()
 	close(r.stopping)
 	switch hung := errors.Is(context.Cause(ctx), supervise.ErrHung); {
 	case failed, hung: // there is nothing to wait for
@@ -196,8 +284,20 @@ func (r *rota) finish(ctx context.Context, done bool) error {
 	return nil
 }
 
+// end lets no further run begin, and tells whether one has failed the service.
+func (r *rota) end() (failed bool) {
+	r.turning.Lock()
+	defer r.turning.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.over = true
+	return len(r.errs) > 0
+}
+
 // cutShort ends the ctx of every run under way.
 func (r *rota) cutShort() {
+	r.turning.Lock()
+	defer r.turning.Unlock()
 	for _, s := range r.heap.seats() {
 		s.job.cutShort()
 	}
