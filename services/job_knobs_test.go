@@ -237,6 +237,28 @@ func TestJobGoesOnInItsScheduleAfterARestart(t *testing.T) {
 	})
 }
 
+func TestWhatIsMadeUpForKeepsTheBoundOfParallel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := newJournal()
+		job := &services.Job{
+			Schedule: services.Every(time.Second), Overlap: services.Parallel, Parallel: 2, Missed: services.MissedAll,
+			Do: j.doing(700 * time.Millisecond), Log: quietLog(),
+		}
+		tr := serve(t, supervise.Child{Name: "job", Service: job})
+		time.Sleep(500 * time.Millisecond)
+		if err := tr.Stop(t.Context(), "test/job"); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(2600 * time.Millisecond)
+		if err := tr.Start(t.Context(), "test/job"); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		j.want(t, "3.1 for 1", "3.1 for 2", "3.8 for 3", "4")
+		tr.stop()
+	})
+}
+
 func TestTimeoutEndsARun(t *testing.T) {
 	for name, onError := range map[string]services.OnError{"fail": services.Fail, "log": services.Log} {
 		t.Run(name, func(t *testing.T) {

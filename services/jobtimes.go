@@ -132,7 +132,7 @@ func (j *Job) catchUp(now time.Time) *jobRun {
 		return nil
 	}
 	j.miss(p.n-1, p.times[:len(p.times)-1], false)
-	if len(s.backlog) > 0 { // those come first
+	if len(s.backlog) > 0 || len(s.active) >= j.places() { // those come first
 		j.miss(1, newest, true)
 		return nil
 	}
