@@ -57,7 +57,8 @@ type Job struct {
 	// Retries is how often a Do that fails is tried again within its run.
 	Retries int
 
-	// RetryAfter is the delay before the first of them; it doubles with each, up to a minute. 0: 1s.
+	// RetryAfter is the delay before the first of them, and up to half more at random. It doubles with each, up to a
+	// minute, but stays if it is longer than that. 0: 1s.
 	RetryAfter time.Duration
 
 	// OnError says what an error of the last try means. 0: Fail.

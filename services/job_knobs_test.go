@@ -316,6 +316,35 @@ func TestRetriesAreWithinTheRun(t *testing.T) {
 	})
 }
 
+func TestRetriesDoNotComeSoonerThanRetryAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var pauses []time.Duration
+		last := time.Now()
+		job := &services.Job{
+			Schedule: services.Every(time.Hour), Retries: 12, RetryAfter: time.Second, OnError: services.Log, Log: quietLog(),
+			Do: func(context.Context) error {
+				pauses = append(pauses, time.Since(last))
+				last = time.Now()
+				return errBoom
+			},
+		}
+		tr := serve(t, supervise.Child{Name: "job", Service: job})
+		synctest.Wait()
+		for _, c := range []struct{ after, most time.Duration }{{time.Second, time.Minute}, {5 * time.Minute, 5 * time.Minute}} {
+			job.RetryAfter, pauses = c.after, nil
+			job.Trigger(t.Context())
+			want := c.after
+			for i, d := range pauses[1:] {
+				if d < want || d > want+want/2 {
+					t.Errorf("RetryAfter %v, pause %d: got %v, want %v and up to half more", c.after, i+1, d, want)
+				}
+				want = min(2*want, c.most)
+			}
+		}
+		tr.stop()
+	})
+}
+
 func TestRetriesThatAreUsedUpFail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0

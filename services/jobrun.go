@@ -137,7 +137,8 @@ func (r *jobRun) serve() {
 
 // try calls Do, and again when it fails.
 func (r *jobRun) try() error {
-	for delay := r.job.retryAfter(); ; delay = min(2*delay, maxRetryAfter) {
+	least := r.job.retryAfter()
+	for delay := least; ; delay = min(2*delay, max(least, maxRetryAfter)) {
 		supervise.Beat(r.seat.rota.ctx)
 		err := r.do()
 		supervise.Beat(r.seat.rota.ctx)
