@@ -1,7 +1,7 @@
 // Command tend is a small daemon built on package supervise: an HTTP service, a timer job, and an
-// operator's view of both, kept as a supervision tree.
+// operator's view of both, kept as a supervision tree. Its commands talk to a daemon that runs.
 //
-// Exit codes: 0 stopped as asked, 1 a service was fatal or given up on, 64 usage, 69 an address was
+// Exit codes of the daemon: 0 stopped as asked, 1 a service was fatal or given up on, 64 usage, 69 an address was
 // not to be had, 70 something had to be abandoned while stopping, 78 a file that was named can't be used, 128+n
 // ended by a second signal n.
 package main
@@ -9,6 +9,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"tend.example/tend/internal/cli"
 	"tend.example/tend/internal/config"
 	"tend.example/tend/supervise"
 )
@@ -27,30 +29,29 @@ import (
 func main() {
 	gin.SetMode(gin.ReleaseMode)   // global, so nobody but main does it
 	signal.Ignore(syscall.SIGPIPE) // whoever read the log may die; we go on
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// After that, so that no first signal is counted here and missed there.
+	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go exitAtSecond(signals) // lives as long as the process
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	cancel()
-	os.Exit(code)
+	go endAt(signals, cancel) // lives as long as the process
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run is the whole program but for its signals: it serves until ctx is done or the tree ends, and
-// returns the exit code.
+// run is the whole program but for its signals: the daemon, which serves until ctx is done or the tree ends, or a
+// command that talks to one. It returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	cfg, err := config.Parse(args)
-	switch {
-	case err != nil:
-		return refuse(stderr, err)
-	case cfg.Help:
-		fmt.Fprint(stdout, config.Usage())
-		return 0
-	case cfg.Version:
-		fmt.Fprintln(stdout, "tend", version())
-		return 0
-	}
+	return cli.Program{
+		Version: version(),
+		Serve:   func(ctx context.Context, cfg config.Config) int { return serve(ctx, cfg, stderr) },
+		Check: func(cfg config.Config) error {
+			_, err := newTree(cfg, newLogbook(cfg, io.Discard))
+			return err
+		},
+		Stdin: os.Stdin, Stdout: stdout, Stderr: stderr,
+	}.Run(ctx, args)
+}
+
+// serve is the daemon.
+func serve(ctx context.Context, cfg config.Config, stderr io.Writer) int {
 	log := newLogbook(cfg, stderr)
 	tree, err := newTree(cfg, log)
 	if err != nil {
@@ -76,13 +77,20 @@ func logExit(log *slog.Logger, err, asked error) int {
 	return code
 }
 
-// exitAtSecond ends the process at once, without a word that might block, when whoever asked it to
-// stop asks again.
-func exitAtSecond(signals <-chan os.Signal) {
-	<-signals
-	if second, ok := (<-signals).(syscall.Signal); ok {
-		os.Exit(128 + int(second))
+// endAt asks the program to stop when the first signal comes. At the second it ends the process, without a word that
+// might block.
+func endAt(signals <-chan os.Signal, stop context.CancelCauseFunc) {
+	first := <-signals
+	stop(&supervise.ExitError{Code: signalCode(first), Err: errors.New(first.String() + " signal received")})
+	os.Exit(signalCode(<-signals))
+}
+
+// signalCode is what a shell has for a process that a signal has ended.
+func signalCode(s os.Signal) int {
+	if number, ok := s.(syscall.Signal); ok {
+		return 128 + int(number)
 	}
+	return 1
 }
 
 func version() string {

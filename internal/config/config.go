@@ -36,42 +36,24 @@ type Config struct {
 	Drill           bool
 	Programs        []Program // in the order of the command line; no two of one name, nor of a child of the daemon's own
 	Without         []string  // children that are left out
-
-	Help    bool // asks for Usage, and for nothing else
-	Version bool // asks for the version, and for nothing else
 }
 
-// Parse reads the arguments that follow the program's name. Its error is one line that names the
-// flag at fault, and a *supervise.ExitError with code 64; or 78 when a token's file can't be used, and 69 when
-// everybody could reach the admin address without a token. When Help or Version is set, the values have not been
-// checked.
+// Parse reads arguments that are flags and nothing else, and checks them as Check does.
 func Parse(args []string) (Config, error) {
 	var c Config
-	flags := c.flags()
+	flags := pflag.NewFlagSet("tend", pflag.ContinueOnError)
+	c.Bind(flags)
 	if err := flags.Parse(args); err != nil {
 		return c, usageError(err)
 	}
 	if flags.NArg() > 0 {
 		return c, usageError(fmt.Errorf("unexpected argument %q", flags.Arg(0)))
 	}
-	if c.Help || c.Version {
-		return c, nil
-	}
-	if err := c.check(); err != nil {
-		return c, usageError(err)
-	}
-	return c, c.readTokens()
+	return c, c.Check()
 }
 
-// Usage is the help text.
-func Usage() string {
-	var c Config
-	return "tend runs a small daemon as a supervision tree: an HTTP service, a timer job, and an operator's view of both.\n\n" +
-		"Usage: tend [flags]\n\n" + c.flags().FlagUsages()
-}
-
-func (c *Config) flags() *pflag.FlagSet {
-	flags := pflag.NewFlagSet("tend", pflag.ContinueOnError)
+// Bind adds a flag for each setting, and sets the default.
+func (c *Config) Bind(flags *pflag.FlagSet) {
 	flags.SortFlags = false
 	flags.StringVar(&c.HTTPAddr, "http-addr", ":8080", "`host:port` where hello is served, or unix:PATH; port 0 takes a free one")
 	flags.DurationVar(&c.TimerEvery, "timer-every", 30*time.Second, "how often the timer job runs")
@@ -87,9 +69,16 @@ func (c *Config) flags() *pflag.FlagSet {
 	flags.TextVar(&c.LogLevel, "log-level", slog.LevelInfo, "lowest `level` logged: debug, info, warn or error")
 	flags.StringVar(&c.LogFormat, "log-format", "text", "`text` or json")
 	flags.BoolVar(&c.Drill, "drill", false, "let POST /api/v1/services/PATH/drill?mode=error|panic|goexit|hang|fatal on the admin address make a service fail")
-	flags.BoolVar(&c.Version, "version", false, "print the version and exit")
-	flags.BoolVarP(&c.Help, "help", "h", false, "print this and exit")
-	return flags
+}
+
+// Check finds what can be known to be wrong without a tree, and reads the files with tokens. Its error is one line that
+// names the flag at fault, and a *supervise.ExitError with code 64; or 78 when a token's file can't be used, and 69 when
+// everybody could reach the admin address without a token.
+func (c *Config) Check() error {
+	if err := c.check(); err != nil {
+		return usageError(err)
+	}
+	return c.readTokens()
 }
 
 func (c *Config) check() error {

@@ -102,20 +102,6 @@ func TestFaultsOfTheCommandLineAreNamedInOneLine(t *testing.T) {
 	}
 }
 
-func TestHelpAndVersionCheckNothingElse(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"-h"}, {"--version", "--log-format=xml"}} {
-		got, err := config.Parse(args)
-		if err != nil || !got.Help && !got.Version {
-			t.Errorf("Parse(%q): got %+v, %v, want help or version", args, got, err)
-		}
-	}
-	for _, flag := range []string{"--http-addr", "--timer-every", "--policy", "--help"} {
-		if !strings.Contains(config.Usage(), flag) {
-			t.Errorf("usage: got\n%s\nwant %s in it", config.Usage(), flag)
-		}
-	}
-}
-
 // newTree is a tree with a group in it.
 func newTree() *supervise.Group {
 	return &supervise.Group{Name: "tend", Children: []supervise.Child{
@@ -190,14 +176,6 @@ func TestUnknownPathIsAUsageErrorThatSaysWhatThereIs(t *testing.T) {
 		var exit *supervise.ExitError
 		if !errors.As(err, &exit) || exit.Code != 64 {
 			t.Errorf("Apply: got %#v, want an ExitError with code 64", err)
-		}
-	}
-}
-
-func TestStrayArgumentIsAFaultBesideHelpToo(t *testing.T) {
-	for _, flag := range []string{"--help", "--version"} {
-		if _, err := config.Parse([]string{flag, "stray"}); supervise.ExitCode(err) != 64 {
-			t.Errorf("%s stray: %v, want exit code 64", flag, err)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"tend.example/tend/internal/spelling"
 	"tend.example/tend/supervise"
 )
 
@@ -143,7 +144,7 @@ func (t targets) unknown(path, root string) error {
 		known[i] = strings.TrimPrefix(known[i], root+"/")
 	}
 	hint := ""
-	if near := nearest(strings.TrimPrefix(path, root+"/"), known); near != "" {
+	if near := spelling.Nearest(strings.TrimPrefix(path, root+"/"), known); near != "" {
 		hint = fmt.Sprintf("did you mean %s? ", near)
 	}
 	return fmt.Errorf("no service %q; %sthere are %s", path, hint, strings.Join(known, ", "))

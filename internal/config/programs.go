@@ -9,6 +9,8 @@ import (
 	"unicode"
 
 	"github.com/kballard/go-shellquote"
+
+	"tend.example/tend/internal/spelling"
 )
 
 // Program is what --command and --job ask for: a program that is run as a child of the root.
@@ -138,7 +140,7 @@ func (c *Config) checkNames() error {
 	for i, name := range c.Without {
 		if !slices.Contains(known, name) {
 			hint := ""
-			if near := nearest(name, known); near != "" {
+			if near := spelling.Nearest(name, known); near != "" {
 				hint = fmt.Sprintf("did you mean %s? ", near)
 			}
 			return fmt.Errorf("--without: no service %q; %sthere are %s", name, hint, strings.Join(known, ", "))

@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tend.example/tend/internal/cli/client"
+)
+
+// defaultWait is how long an action may take that takes its time.
+const defaultWait = 30 * time.Second
+
+// deed is something that can be done to services.
+type deed struct {
+	short, long string
+	slow        bool // it waits for runs to end or to begin
+	job         bool
+}
+
+func deeds() map[string]deed {
+	return map[string]deed{
+		"restart": {
+			"Restart services", "End the run of each service, wait for that, and begin the next; or only begin it, if the service waits in backoff or is at rest.", true, false,
+		},
+		"stop":  {"Stop services, and keep them stopped", "Stop each service, and keep it stopped until tend start: through restarts of its siblings and of its group, too.\nThe end of its run is waited for.", true, false},
+		"start": {"Start services that are stopped, done or failed", "Start each service that is stopped, done or failed.", true, false},
+		"reset": {
+			"Forget the failures of services",
+			"Forget the failures of each service: what its limit counts, and how long its backoff has grown. It ends no backoff, and restarts nothing.", false, false,
+		},
+		"pause":  {"Let no run of a job begin by its schedule", "Let no run of a job begin by its schedule until tend resume. A run that is under way goes on; tend trigger still begins one.", false, true},
+		"resume": {"End a pause", "End a pause: runs begin by the schedule again.", false, true},
+		"cancel": {"End the runs of a job that are under way", "End the runs of a job that are under way. Its schedule goes on.", false, true},
+	}
+}
+
+// act is the command of a deed.
+func (c *commands) act(verb string) *cobra.Command {
+	d := deeds()[verb]
+	cmd := &cobra.Command{
+		Use: verb + " PATH...", Short: d.short, Long: d.long,
+		Args:              atLeastOne("PATH"),
+		ValidArgsFunction: c.services(-1, nil),
+	}
+	if d.job {
+		cmd.ValidArgsFunction = c.services(-1, isJob)
+	}
+	f := formatFlag(cmd)
+	var wait time.Duration
+	if d.slow {
+		waitFlag(cmd, &wait, "how long to wait for each; the daemon goes on after that")
+	}
+	cmd.RunE = c.with(func(cmd *cobra.Command, daemon *client.Client, paths []string) error {
+		if d.slow && wait <= 0 {
+			return usage("--timeout: %s is not positive", wait)
+		}
+		var all []*client.Status
+		var faults []error
+		for _, path := range paths {
+			done, err := daemon.Act(cmd.Context(), tidy(path), verb, wait)
+			if err = c.blame(cmd.Context(), daemon, verb, tidy(path), wait, err); err != nil {
+				faults = append(faults, err)
+				if lostInterest(err) {
+					break
+				}
+				continue
+			}
+			if done.Err != "" {
+				faults = append(faults, fmt.Errorf("%s %s: done, but %s", verb, path, done.Err))
+			}
+			all = append(all, &done.Status)
+			if *f == formatJSON {
+				continue
+			}
+			if err := c.print(c.outcome(verb, &done.Status)); err != nil {
+				return err
+			}
+		}
+		if *f == formatJSON {
+			faults = append(faults, c.json(withoutChildren(all)))
+		}
+		return errors.Join(faults...)
+	})
+	return cmd
+}
+
+// outcome is how a service is after a deed.
+func (c *commands) outcome(verb string, s *client.Status) string {
+	text := verb + " " + plain(s.Path) + ": " + c.paint(stateColour(s.State), plain(s.State))
+	if about := note(s, c.Now()); about != "" {
+		text += "; " + about
+	}
+	return text
+}
+
+func waitFlag(cmd *cobra.Command, wait *time.Duration, what string) {
+	cmd.Flags().DurationVar(wait, "timeout", defaultWait, what)
+}
+
+// lostInterest tells whether it makes no sense to ask for more.
+func lostInterest(err error) bool {
+	code := exitCode(err)
+	return code == exitUnavailable || code == exitRefused || errors.Is(err, context.Canceled)
+}
+
+// blame makes of an answer about a service an error that tells more: whether there is such a service, and what.
+func (c *commands) blame(ctx context.Context, daemon *client.Client, verb, path string, wait time.Duration, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case client.IsProblem(err, http.StatusNotFound, http.StatusMethodNotAllowed):
+		tree, fault := daemon.Tree(ctx)
+		if fault != nil {
+			return fault
+		}
+		if _, fault = lookUp(ctx, daemon, &tree, path); fault != nil {
+			return fault
+		}
+	case client.IsProblem(err, http.StatusGatewayTimeout):
+		return fmt.Errorf("%s %s: takes longer than %s; the daemon goes on with it", verb, path, wait)
+	case client.IsProblem(err, http.StatusUnauthorized), lostInterest(err) && !client.IsProblem(err, http.StatusForbidden):
+		return err
+	}
+	return fmt.Errorf("%s %s: %w", verb, path, err)
+}
+
+func (c *commands) trigger() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "trigger PATH",
+		Short: "Begin a run of a job now",
+		Long: "Begin a run of a job now, beside its schedule. With --wait the exit code is 1 when the run does not succeed;\n" +
+			"without, it is 0 as soon as the run has begun or waits for its turn.",
+		Args:              exactly("PATH"),
+		ValidArgsFunction: c.services(1, isJob),
+	}
+	f := formatFlag(cmd)
+	var wait bool
+	var patience time.Duration
+	cmd.Flags().BoolVarP(&wait, "wait", "w", false, "wait for its end, and tell what became of it")
+	waitFlag(cmd, &patience, "how long to wait with --wait; the run goes on after that")
+	cmd.RunE = c.with(func(cmd *cobra.Command, daemon *client.Client, paths []string) error {
+		takes := patience
+		if !wait {
+			takes = 0
+		} else if takes <= 0 {
+			return usage("--timeout: %s is not positive", patience)
+		}
+		path := tidy(paths[0])
+		outcome, err := daemon.Trigger(cmd.Context(), path, takes)
+		if err = c.blame(cmd.Context(), daemon, "trigger", path, patience, err); err != nil {
+			return err
+		}
+		switch {
+		case *f == formatJSON:
+			err = c.json(outcome)
+		case outcome.Outcome == "":
+			err = c.print("trigger " + plain(path) + ": begun")
+		case outcome.Outcome == "succeeded":
+			err = c.print("trigger " + plain(path) + ": " + c.paint(green, "succeeded"))
+		default:
+			err = c.print("trigger " + plain(path) + ": " + c.paint(red, plain(outcome.Outcome)) + "; " + plain(outcome.Err))
+		}
+		if err == nil && outcome.Outcome != "" && outcome.Outcome != "succeeded" {
+			return said(exitFailed)
+		}
+		return err
+	})
+	return cmd
+}

@@ -1,0 +1,181 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tend.example/tend/internal/cli/client"
+)
+
+// feed is one of the two things that can be followed: T is what it is made of.
+type feed[T any] struct {
+	name, noun string
+	id         func(*T) uint64
+	show       func(*T) error
+}
+
+// read shows what is remembered and, with wait, what comes after that.
+func (f *feed[T]) read(ctx context.Context, c *commands, daemon *client.Client, path string, last int, wait bool) error {
+	info, err := daemon.Info(ctx)
+	if err != nil {
+		return err
+	}
+	if path, err = whole(ctx, daemon, path); err != nil {
+		return err
+	}
+	var items []T
+	if err := daemon.Recent(ctx, f.name, path, &items); err != nil {
+		if client.IsProblem(err, http.StatusNotFound) {
+			return fmt.Errorf("this daemon remembers no %s", f.noun)
+		}
+		return err
+	}
+	after := ""
+	if info.Boot != "" {
+		after = info.Boot + "-0"
+	}
+	if len(items) > 0 && info.Boot != "" {
+		after = fmt.Sprintf("%s-%d", info.Boot, f.id(&items[len(items)-1]))
+	}
+	if last >= 0 {
+		items = items[max(0, len(items)-last):]
+	}
+	for i := range items {
+		if err := f.show(&items[i]); err != nil {
+			return err
+		}
+	}
+	if !wait {
+		return nil
+	}
+	return daemon.Follow(ctx, client.Follow{
+		Feed: f.name, Path: path, After: after,
+		On:   func(e client.Event) error { return f.event(c, e) },
+		Lost: func(err error, retry time.Duration) { c.say("connection lost, next try in %s: %v", retry, err) },
+		Back: func() { c.say("connected again") },
+	})
+}
+
+// whole is the full path of a service, which has to be there: a path of nobody would be followed for ever.
+func whole(ctx context.Context, daemon *client.Client, path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	tree, err := daemon.Tree(ctx)
+	if err != nil {
+		return "", err
+	}
+	s, err := lookUp(ctx, daemon, &tree, path)
+	if err != nil {
+		return "", err
+	}
+	return s.Path, nil
+}
+
+func (f *feed[T]) event(c *commands, e client.Event) error {
+	if e.Type == "gap" {
+		c.say("some %s are lost", f.noun)
+		return nil
+	}
+	var item T
+	if err := json.Unmarshal(e.Data, &item); err != nil {
+		return fmt.Errorf("an event that is none: %w", err)
+	}
+	return f.show(&item)
+}
+
+// say tells what happens meanwhile, where it does not mix with what was asked for.
+func (c *commands) say(format string, args ...any) {
+	fmt.Fprintf(c.Stderr, "tend: %s\n", plain(fmt.Sprintf(format, args...)))
+}
+
+// feedFlags are those of events and of logs.
+func feedFlags(cmd *cobra.Command, wait *bool, short, what string, last *int) {
+	cmd.Flags().BoolVarP(wait, map[string]string{"w": "watch", "f": "follow"}[short], short, false, "go on with what comes, until Ctrl-C")
+	cmd.Flags().IntVarP(last, "lines", "n", -1, "show only so many "+what+" of the past; -1: all that the daemon remembers, up to 1,000, or the last 10 with -"+short)
+}
+
+// pastOf is how much of the past is shown if nobody has said.
+func pastOf(cmd *cobra.Command, last int, wait bool) (int, error) {
+	switch {
+	case last < -1:
+		return 0, usage("--lines: %d is negative", last)
+	case wait && !cmd.Flags().Changed("lines"):
+		return 10, nil
+	default:
+		return last, nil
+	}
+}
+
+func (c *commands) events() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "events [PATH]",
+		Short: "Show what happened: the states that services entered",
+		Long: "Show what happened: the states that services entered, of a service and all below it, or of all. With -w it goes on\n" +
+			"with what comes; when the connection is lost it comes back, and goes on where it was. With -o json there is one\n" +
+			"object a line; -o wide has the stacks of panics and hangs.",
+		Example:           "tend events -w\ntend events timer -n 20",
+		Args:              atMost("PATH"),
+		ValidArgsFunction: c.services(1, nil),
+	}
+	f := formatFlag(cmd)
+	var wait bool
+	var last int
+	feedFlags(cmd, &wait, "w", "events", &last)
+	cmd.RunE = c.with(func(cmd *cobra.Command, daemon *client.Client, args []string) error {
+		n, err := pastOf(cmd, last, wait)
+		if err != nil {
+			return err
+		}
+		shown := eventLines{c: c, format: *f, widths: map[int]int{}}
+		feed := feed[client.Entry]{
+			name: client.Events, noun: "events",
+			id:   func(e *client.Entry) uint64 { return e.ID },
+			show: shown.show,
+		}
+		return feed.read(cmd.Context(), c, daemon, first(args), n, wait)
+	})
+	return cmd
+}
+
+func first(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return tidy(args[0])
+}
+
+func (c *commands) logs() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "logs [PATH]",
+		Short: "Show the daemon's log",
+		Long: "Show the last lines of the daemon's log, of a service and all below it, or all. With -f it goes on with what comes;\n" +
+			"when the connection is lost it comes back, and goes on where it was. With -o json there is one object a line; -o wide\n" +
+			"has the stacks.",
+		Example:           "tend logs -f hello\ntend logs -n 100",
+		Args:              atMost("PATH"),
+		ValidArgsFunction: c.services(1, nil),
+	}
+	f := formatFlag(cmd)
+	var wait bool
+	var last int
+	feedFlags(cmd, &wait, "f", "lines", &last)
+	cmd.RunE = c.with(func(cmd *cobra.Command, daemon *client.Client, args []string) error {
+		n, err := pastOf(cmd, last, wait)
+		if err != nil {
+			return err
+		}
+		feed := feed[client.Line]{
+			name: client.Logs, noun: "lines of its log",
+			id:   func(l *client.Line) uint64 { return l.ID },
+			show: func(l *client.Line) error { return c.logLine(l, *f) },
+		}
+		return feed.read(cmd.Context(), c, daemon, first(args), n, wait)
+	})
+	return cmd
+}

@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tend.example/tend/internal/cli/client"
+)
+
+func (c *commands) next() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:               "next [PATH]",
+		Short:             "Show when jobs run next",
+		Long:              "Show when each job runs next and how its last run went, the next one first; or with PATH the next times of that job.",
+		Example:           "tend next\ntend next nightly -n 5",
+		Args:              atMost("PATH"),
+		ValidArgsFunction: c.services(1, isJob),
+	}
+	f := formatFlag(cmd)
+	var n int
+	cmd.Flags().IntVarP(&n, "number", "n", 10, "how many times, with PATH")
+	cmd.RunE = c.with(func(cmd *cobra.Command, daemon *client.Client, args []string) error {
+		switch {
+		case n < 1:
+			return usage("--number: %d is not positive", n)
+		case len(args) == 1:
+			return c.nextOf(cmd, daemon, tidy(args[0]), n, *f)
+		case cmd.Flags().Changed("number"):
+			return usage("--number: of which job? there is no PATH")
+		}
+		tree, err := daemon.Tree(cmd.Context())
+		if err != nil {
+			return err
+		}
+		return c.nextOfAll(&tree, *f)
+	})
+	return cmd
+}
+
+// nextOf shows the times of one job.
+func (c *commands) nextOf(cmd *cobra.Command, daemon *client.Client, path string, n int, f format) error {
+	times, err := daemon.NextTimes(cmd.Context(), path, n)
+	if err = c.blame(cmd.Context(), daemon, "next of", path, 0, err); err != nil {
+		return err
+	}
+	if f == formatJSON {
+		return c.json(times)
+	}
+	now := c.Now()
+	t := table{heads: []string{"NEXT", "IN"}}
+	for _, at := range times {
+		t.add(cell{c.moment(at, f), noColour}, cell{soon(at.Sub(now)), noColour})
+	}
+	return t.write(c.Stdout, c.unlessWide(f))
+}
+
+// moment is a time; its zone is only shown to who wants it all.
+func (c *commands) moment(t time.Time, f format) string {
+	if f == formatWide && !t.IsZero() {
+		return t.In(c.Now().Location()).Format("2006-01-02 15:04:05.000 -07:00")
+	}
+	return c.clock(t)
+}
+
+// nextJob is a line of tend next.
+type nextJob struct {
+	Path     string    `json:"path"`
+	Schedule string    `json:"schedule,omitzero"`
+	Next     time.Time `json:"next,omitzero"`
+	Paused   bool      `json:"paused,omitzero"`
+	Last     string    `json:"last,omitzero"` // outcome
+	Ended    time.Time `json:"ended,omitzero"`
+	Took     string    `json:"took,omitzero"`
+	Runs     int       `json:"runs"`
+	Missed   int       `json:"missed,omitzero"`
+
+	err string
+}
+
+func (c *commands) nextOfAll(tree *client.Status, f format) error {
+	jobs := []nextJob{}
+	for _, s := range flat(tree) {
+		if d, ok := jobOf(s); ok {
+			jobs = append(jobs, newNextJob(s.Path, &d))
+		}
+	}
+	slices.SortStableFunc(jobs, func(a, b nextJob) int {
+		if a.Next.IsZero() != b.Next.IsZero() { // what runs no more comes last
+			if a.Next.IsZero() {
+				return 1
+			}
+			return -1
+		}
+		return a.Next.Compare(b.Next)
+	})
+	if f == formatJSON {
+		return c.json(jobs)
+	}
+	now := c.Now()
+	t := table{heads: []string{"JOB", "NEXT", "IN", "LAST", "AGO", "SCHEDULE"}}
+	if f == formatWide {
+		t.heads = []string{"JOB", "NEXT", "IN", "LAST", "ENDED", "TOOK", "RUNS", "MISSED", "SCHEDULE", "ERROR"}
+	}
+	for i := range jobs {
+		t.add(c.nextRow(&jobs[i], now, f)...)
+	}
+	return t.write(c.Stdout, c.unlessWide(f))
+}
+
+func newNextJob(path string, d *job) nextJob {
+	j := nextJob{Path: path, Schedule: d.Schedule, Next: d.Next, Paused: d.Paused, Runs: d.Counts.Runs, Missed: d.Counts.Missed}
+	if len(d.Last) > 0 {
+		last := &d.Last[0]
+		j.Last, j.Ended, j.err = last.Outcome, last.Ended, last.Err
+		j.Took = last.Ended.Sub(last.Started).Round(time.Millisecond).String()
+	}
+	return j
+}
+
+func (c *commands) nextRow(j *nextJob, now time.Time, f format) []cell {
+	in := ""
+	switch {
+	case j.Paused:
+		in = "paused"
+	case !j.Next.IsZero():
+		in = soon(j.Next.Sub(now))
+	}
+	how := red
+	if j.Last == "succeeded" {
+		how = green
+	}
+	row := []cell{{plain(j.Path), noColour}, {c.moment(j.Next, f), noColour}, {in, noColour}, {plain(j.Last), how}}
+	if f == formatWide {
+		return append(row, cell{c.moment(j.Ended, f), noColour}, cell{j.Took, noColour}, cell{count(j.Runs), noColour}, cell{num(j.Missed), noColour},
+			cell{plain(j.Schedule), faint}, cell{plain(j.err), noColour})
+	}
+	return append(row, cell{since(j.Ended, now), noColour}, cell{plain(j.Schedule), faint})
+}
+
+// text is a JSON value as a person writes it: a string without its quotes.
+func text(v json.RawMessage) string {
+	var s string
+	if json.Unmarshal(v, &s) == nil {
+		return s
+	}
+	return string(v)
+}
