@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tend.example/tend/internal/cli/client"
+	"tend.example/tend/internal/cli/show"
 )
 
 // defaultWait is how long an action may take that takes its time.
@@ -91,8 +92,8 @@ func (c *commands) act(verb string) *cobra.Command {
 
 // outcome is how a service is after a deed.
 func (c *commands) outcome(verb string, s *client.Status) string {
-	text := verb + " " + plain(s.Path) + ": " + c.paint(stateColour(s.State), plain(s.State))
-	if about := note(s, c.Now()); about != "" {
+	text := verb + " " + show.Plain(s.Path) + ": " + c.Paint(show.StateColour(s.State), show.Plain(s.State))
+	if about := show.Note(s, c.Now()); about != "" {
 		text += "; " + about
 	}
 	return text
@@ -159,11 +160,11 @@ func (c *commands) trigger() *cobra.Command {
 		case *f == formatJSON:
 			err = c.json(outcome)
 		case outcome.Outcome == "":
-			err = c.print("trigger " + plain(path) + ": begun")
+			err = c.print("trigger " + show.Plain(path) + ": begun")
 		case outcome.Outcome == "succeeded":
-			err = c.print("trigger " + plain(path) + ": " + c.paint(green, "succeeded"))
+			err = c.print("trigger " + show.Plain(path) + ": " + c.Paint(show.Green, "succeeded"))
 		default:
-			err = c.print("trigger " + plain(path) + ": " + c.paint(red, plain(outcome.Outcome)) + "; " + plain(outcome.Err))
+			err = c.print("trigger " + show.Plain(path) + ": " + c.Paint(show.Red, show.Plain(outcome.Outcome)) + "; " + show.Plain(outcome.Err))
 		}
 		if err == nil && outcome.Outcome != "" && outcome.Outcome != "succeeded" {
 			return said(exitFailed)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tend.example/tend/internal/cli/client"
+	"tend.example/tend/internal/cli/show"
 	"tend.example/tend/internal/config"
 	"tend.example/tend/supervise"
 )
@@ -55,7 +56,7 @@ func (p Program) Run(ctx context.Context, args []string) int {
 	if p.Now == nil {
 		p.Now = time.Now
 	}
-	c := &commands{Program: p, console: newConsole(&p)}
+	c := &commands{Program: p, Console: show.NewConsole(p.Stdout, p.Env)}
 	root := c.root()
 	root.SetArgs(args)
 	root.SetOut(p.Stdout)
@@ -99,7 +100,7 @@ func (c *commands) complain(err error) {
 	if errors.As(err, &code) || errors.Is(err, syscall.EPIPE) {
 		return
 	}
-	fmt.Fprintf(c.Stderr, "tend: %s\n", plain(explain(err)))
+	fmt.Fprintf(c.Stderr, "tend: %s\n", show.Plain(explain(err)))
 }
 
 // exitCode is that of the first error in a list that has one.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tend.example/tend/internal/cli/client"
+	"tend.example/tend/internal/cli/show"
 )
 
 // completing is how long a shell is let wait for names.
@@ -30,7 +31,7 @@ func (c *commands) services(most int, wanted func(*client.Status) bool) completi
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		var names []cobra.Completion
-		for _, s := range flat(&tree)[1:] {
+		for _, s := range show.Flat(&tree)[1:] {
 			path := strings.TrimPrefix(s.Path, tree.Name+"/")
 			if strings.HasPrefix(typed, tree.Name+"/") {
 				path = s.Path
@@ -38,7 +39,7 @@ func (c *commands) services(most int, wanted func(*client.Status) bool) completi
 			taken := slices.ContainsFunc(args, func(arg string) bool { return arg == s.Path || tree.Name+"/"+arg == s.Path })
 			odd := strings.ContainsFunc(path, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }) // a shell would make something else of it
 			if !taken && !odd && (wanted == nil || wanted(s)) {
-				names = append(names, cobra.CompletionWithDesc(path, plain(s.State)))
+				names = append(names, cobra.CompletionWithDesc(path, show.Plain(s.State)))
 			}
 		}
 		return names, cobra.ShellCompDirectiveNoFileComp
@@ -59,7 +60,7 @@ func (c *commands) glance(ctx context.Context) (client.Status, bool) {
 }
 
 func isJob(s *client.Status) bool {
-	_, ok := jobOf(s)
+	_, ok := show.JobOf(s)
 	return ok
 }
 

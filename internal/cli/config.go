@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"tend.example/tend/internal/cli/show"
 	"tend.example/tend/internal/config"
 )
 
@@ -63,11 +64,11 @@ func (c *commands) configShow() *cobra.Command {
 		if *f == formatJSON {
 			return c.json(settings)
 		}
-		t := table{heads: []string{"SETTING", "VALUE", "FROM"}}
+		t := show.Table{Heads: []string{"SETTING", "VALUE", "FROM"}}
 		for _, s := range settings {
-			t.add(cell{s.Name, noColour}, cell{plain(s.Value), noColour}, cell{s.From, faint})
+			t.Add(show.Text(s.Name), show.Text(show.Plain(s.Value)), show.In(show.Faint, s.From))
 		}
-		return t.write(c.Stdout, c.unlessWide(formatWide))
+		return t.Write(c.Stdout, c.unlessWide(formatWide))
 	}
 	return cmd
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tend.example/tend/internal/cli/client"
+	"tend.example/tend/internal/cli/show"
 )
 
 // feed is one of the two things that can be followed: T is what it is made of.
@@ -91,7 +92,7 @@ func (f *feed[T]) event(c *commands, e client.Event) error {
 
 // say tells what happens meanwhile, where it does not mix with what was asked for.
 func (c *commands) say(format string, args ...any) {
-	fmt.Fprintf(c.Stderr, "tend: %s\n", plain(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(c.Stderr, "tend: %s\n", show.Plain(fmt.Sprintf(format, args...)))
 }
 
 // feedFlags are those of events and of logs.
@@ -132,7 +133,7 @@ func (c *commands) events() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		shown := eventLines{c: c, format: *f, widths: map[int]int{}}
+		shown := eventLines{c: c, format: *f, widths: show.Widths{0, 0, len("starting")}}
 		feed := feed[client.Entry]{
 			name: client.Events, noun: "events",
 			id:   func(e *client.Entry) uint64 { return e.ID },

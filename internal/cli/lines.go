@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"tend.example/tend/internal/cli/client"
+	"tend.example/tend/internal/cli/show"
 )
 
 // eventLines prints events, each at once, so columns only grow.
 type eventLines struct {
 	c      *commands
 	format format
-	widths map[int]int
+	widths show.Widths
 }
 
 func (l *eventLines) show(e *client.Entry) error {
@@ -24,33 +25,30 @@ func (l *eventLines) show(e *client.Entry) error {
 		return l.c.jsonLine(e)
 	}
 	if e.Dropped > 0 {
-		if err := l.c.print("(" + count(e.Dropped) + " events were lost before this one)"); err != nil {
+		if err := l.c.print("(" + show.Count(e.Dropped) + " events were lost before this one)"); err != nil {
 			return err
 		}
 	}
 	run := ""
 	if e.Run > 0 {
-		run = "run " + count(e.Run)
+		run = "run " + show.Count(e.Run)
 	}
 	var about []string
 	if e.Delay != "" {
-		about = append(about, "again in "+plain(e.Delay))
+		about = append(about, "again in "+show.Plain(e.Delay))
 	}
 	if e.Err != "" {
-		about = append(about, plain(e.Err))
+		about = append(about, show.Plain(e.Err))
 	}
-	row := []cell{
-		{l.c.tick(e.Time, l.format), faint},
-		{plain(e.Path), noColour},
-		{plain(e.State), stateColour(e.State)},
-		{run, noColour},
-		{strings.Join(about, "; "), noColour},
+	row := []show.Cell{
+		show.In(show.Faint, l.c.tick(e.Time, l.format)),
+		show.Text(show.Plain(e.Path)),
+		show.In(show.StateColour(e.State), show.Plain(e.State)),
+		show.Text(run),
+		show.Text(strings.Join(about, "; ")),
 	}
-	for i := range row {
-		l.widths[i] = max(l.widths[i], columns(row[i].text))
-	}
-	l.widths[2] = max(l.widths[2], len("starting")) // the longest state
-	text := line(row, l.widths, l.c.unlessWide(l.format))
+	l.widths.Grow(row)
+	text := l.c.unlessWide(l.format).Line(row, l.widths)
 	if l.format == formatWide && e.Stack != "" {
 		text += "\n" + indent(e.Stack)
 	}
@@ -67,7 +65,7 @@ func (c *commands) tick(t time.Time, f format) string {
 }
 
 func indent(text string) string {
-	return "    " + strings.ReplaceAll(strings.TrimRight(plainLines(text), "\n"), "\n", "\n    ")
+	return "    " + strings.ReplaceAll(strings.TrimRight(show.PlainLines(text), "\n"), "\n", "\n    ")
 }
 
 // logLine prints a line of the log, much as slog's TextHandler does.
@@ -76,7 +74,7 @@ func (c *commands) logLine(l *client.Line, f format) error {
 		return c.jsonLine(l)
 	}
 	var b strings.Builder
-	b.WriteString(c.paint(faint, c.tick(l.Time, f)) + " " + c.paint(levelColour(l.Level), plain(l.Level)) + spaces(5-columns(plain(l.Level))) + " " + plain(l.Msg))
+	b.WriteString(c.Paint(show.Faint, c.tick(l.Time, f)) + " " + c.Paint(levelColour(l.Level), show.Plain(l.Level)) + show.Spaces(5-show.Columns(show.Plain(l.Level))) + " " + show.Plain(l.Msg))
 	stack := ""
 	for _, key := range attrOrder(l.Attrs) {
 		value := text(l.Attrs[key])
@@ -88,7 +86,7 @@ func (c *commands) logLine(l *client.Line, f format) error {
 				continue
 			}
 		}
-		b.WriteString(" " + c.paint(faint, plain(key)+"=") + quoted(value))
+		b.WriteString(" " + c.Paint(show.Faint, show.Plain(key)+"=") + quoted(value))
 	}
 	b.WriteString("\n")
 	if f == formatWide && stack != "" {
@@ -98,16 +96,16 @@ func (c *commands) logLine(l *client.Line, f format) error {
 	return err
 }
 
-func levelColour(level string) colour {
+func levelColour(level string) show.Colour {
 	switch {
 	case strings.HasPrefix(level, "ERROR"):
-		return red
+		return show.Red
 	case strings.HasPrefix(level, "WARN"):
-		return yellow
+		return show.Yellow
 	case strings.HasPrefix(level, "DEBUG"):
-		return faint
+		return show.Faint
 	default:
-		return noColour
+		return show.NoColour
 	}
 }
 
@@ -124,7 +122,7 @@ func attrOrder(attrs map[string]json.RawMessage) []string {
 
 // quoted is a value that a reader can tell from what is around it.
 func quoted(value string) string {
-	if value == "" || strings.ContainsAny(value, " \"=") || plain(value) != value {
+	if value == "" || strings.ContainsAny(value, " \"=") || show.Plain(value) != value {
 		return strconv.Quote(value)
 	}
 	return value

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tend.example/tend/internal/cli/client"
+	"tend.example/tend/internal/cli/show"
 )
 
 func (c *commands) next() *cobra.Command {
@@ -50,11 +51,11 @@ func (c *commands) nextOf(cmd *cobra.Command, daemon *client.Client, path string
 		return c.json(times)
 	}
 	now := c.Now()
-	t := table{heads: []string{"NEXT", "IN"}}
+	t := show.Table{Heads: []string{"NEXT", "IN"}}
 	for _, at := range times {
-		t.add(cell{c.moment(at, f), noColour}, cell{soon(at.Sub(now)), noColour})
+		t.Add(show.Text(c.moment(at, f)), show.Text(show.Soon(at.Sub(now))))
 	}
-	return t.write(c.Stdout, c.unlessWide(f))
+	return t.Write(c.Stdout, c.unlessWide(f))
 }
 
 // moment is a time; its zone is only shown to who wants it all.
@@ -82,8 +83,8 @@ type nextJob struct {
 
 func (c *commands) nextOfAll(tree *client.Status, f format) error {
 	jobs := []nextJob{}
-	for _, s := range flat(tree) {
-		if d, ok := jobOf(s); ok {
+	for _, s := range show.Flat(tree) {
+		if d, ok := show.JobOf(s); ok {
 			jobs = append(jobs, newNextJob(s.Path, &d))
 		}
 	}
@@ -100,17 +101,17 @@ func (c *commands) nextOfAll(tree *client.Status, f format) error {
 		return c.json(jobs)
 	}
 	now := c.Now()
-	t := table{heads: []string{"JOB", "NEXT", "IN", "LAST", "AGO", "SCHEDULE"}}
+	t := show.Table{Heads: []string{"JOB", "NEXT", "IN", "LAST", "AGO", "SCHEDULE"}}
 	if f == formatWide {
-		t.heads = []string{"JOB", "NEXT", "IN", "LAST", "ENDED", "TOOK", "RUNS", "MISSED", "SCHEDULE", "ERROR"}
+		t.Heads = []string{"JOB", "NEXT", "IN", "LAST", "ENDED", "TOOK", "RUNS", "MISSED", "SCHEDULE", "ERROR"}
 	}
 	for i := range jobs {
-		t.add(c.nextRow(&jobs[i], now, f)...)
+		t.Add(c.nextRow(&jobs[i], now, f)...)
 	}
-	return t.write(c.Stdout, c.unlessWide(f))
+	return t.Write(c.Stdout, c.unlessWide(f))
 }
 
-func newNextJob(path string, d *job) nextJob {
+func newNextJob(path string, d *show.Job) nextJob {
 	j := nextJob{Path: path, Schedule: d.Schedule, Next: d.Next, Paused: d.Paused, Runs: d.Counts.Runs, Missed: d.Counts.Missed}
 	if len(d.Last) > 0 {
 		last := &d.Last[0]
@@ -120,24 +121,24 @@ func newNextJob(path string, d *job) nextJob {
 	return j
 }
 
-func (c *commands) nextRow(j *nextJob, now time.Time, f format) []cell {
+func (c *commands) nextRow(j *nextJob, now time.Time, f format) []show.Cell {
 	in := ""
 	switch {
 	case j.Paused:
 		in = "paused"
 	case !j.Next.IsZero():
-		in = soon(j.Next.Sub(now))
+		in = show.Soon(j.Next.Sub(now))
 	}
-	how := red
+	how := show.Red
 	if j.Last == "succeeded" {
-		how = green
+		how = show.Green
 	}
-	row := []cell{{plain(j.Path), noColour}, {c.moment(j.Next, f), noColour}, {in, noColour}, {plain(j.Last), how}}
+	row := []show.Cell{show.Text(show.Plain(j.Path)), show.Text(c.moment(j.Next, f)), show.Text(in), show.In(how, show.Plain(j.Last))}
 	if f == formatWide {
-		return append(row, cell{c.moment(j.Ended, f), noColour}, cell{j.Took, noColour}, cell{count(j.Runs), noColour}, cell{num(j.Missed), noColour},
-			cell{plain(j.Schedule), faint}, cell{plain(j.err), noColour})
+		return append(row, show.Text(c.moment(j.Ended, f)), show.Text(j.Took), show.Text(show.Count(j.Runs)), show.Text(show.Num(j.Missed)),
+			show.In(show.Faint, show.Plain(j.Schedule)), show.Text(show.Plain(j.err)))
 	}
-	return append(row, cell{since(j.Ended, now), noColour}, cell{plain(j.Schedule), faint})
+	return append(row, show.Text(show.Since(j.Ended, now)), show.In(show.Faint, show.Plain(j.Schedule)))
 }
 
 // text is a JSON value as a person writes it: a string without its quotes.

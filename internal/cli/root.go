@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"tend.example/tend/internal/cli/client"
+	"tend.example/tend/internal/cli/show"
 	"tend.example/tend/internal/config"
 	"tend.example/tend/internal/spelling"
 	"tend.example/tend/supervise"
@@ -23,7 +24,7 @@ const (
 // commands are those of a Program.
 type commands struct {
 	Program
-	console
+	show.Console
 
 	admin, tokenFile string // flags
 	helpFault        error
@@ -67,7 +68,7 @@ func (c *commands) root() *cobra.Command {
 	root.SetUsageFunc(func(cmd *cobra.Command) error { c.help(cmd, nil); return nil })
 	root.AddGroup(&cobra.Group{ID: groupLook, Title: "Look:"}, &cobra.Group{ID: groupSteer, Title: "Steer:"},
 		&cobra.Group{ID: groupJobs, Title: "Jobs:"}, &cobra.Group{ID: groupOwn, Title: "And:"})
-	c.addTo(root, groupLook, c.status(), c.tree(), c.events(), c.logs(), c.stacks())
+	c.addTo(root, groupLook, c.status(), c.tree(), c.top(), c.events(), c.logs(), c.stacks())
 	c.addTo(root, groupSteer, c.act("restart"), c.act("stop"), c.act("start"), c.act("reset"), c.policy(), c.logLevel(), c.drill())
 	c.addTo(root, groupJobs, c.next(), c.trigger(), c.act("pause"), c.act("resume"), c.act("cancel"))
 	c.addTo(root, groupOwn, c.config(), c.version())

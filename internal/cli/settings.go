@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tend.example/tend/internal/cli/client"
+	"tend.example/tend/internal/cli/show"
 )
 
 func (c *commands) policy() *cobra.Command {
@@ -47,9 +48,9 @@ func (c *commands) policy() *cobra.Command {
 		case formatJSON:
 			return c.json(now)
 		case formatWide:
-			return c.print(strings.Split(plain(now), ",")...)
+			return c.print(strings.Split(show.Plain(now), ",")...)
 		default:
-			return c.print(plain(now))
+			return c.print(show.Plain(now))
 		}
 	})
 	return cmd
@@ -91,7 +92,7 @@ func (c *commands) logLevel() *cobra.Command {
 		case *f == formatJSON:
 			return c.json(now)
 		default:
-			return c.print(plain(now))
+			return c.print(show.Plain(now))
 		}
 	})
 	return cmd
@@ -118,7 +119,7 @@ func (c *commands) drill() *cobra.Command {
 			if err = c.blame(cmd.Context(), daemon, "drill", path, 0, err); err != nil {
 				return err
 			}
-			return c.print(fmt.Sprintf("drill %s: %s", plain(path), plain(mode)))
+			return c.print(fmt.Sprintf("drill %s: %s", show.Plain(path), show.Plain(mode)))
 		}),
 	}
 }

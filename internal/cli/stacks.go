@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tend.example/tend/internal/cli/client"
+	"tend.example/tend/internal/cli/show"
 )
 
 func (c *commands) stacks() *cobra.Command {
@@ -43,11 +44,11 @@ func (c *commands) stacks() *cobra.Command {
 		if *f == formatJSON {
 			return c.json(share)
 		}
-		head := plain(share.Path) + ": " + many(share.Goroutines, "goroutine")
+		head := show.Plain(share.Path) + ": " + show.Many(share.Goroutines, "goroutine")
 		if seconds > 0 {
 			head += ", CPU " + processors(share.CPU)
 		}
-		_, err = io.WriteString(c.Stdout, c.paint(bold, head)+"\n\n"+strings.TrimRight(plainLines(share.Stacks), "\n")+"\n")
+		_, err = io.WriteString(c.Stdout, c.Paint(show.Bold, head)+"\n\n"+strings.TrimRight(show.PlainLines(share.Stacks), "\n")+"\n")
 		return err
 	})
 	return cmd
@@ -57,22 +58,22 @@ func (c *commands) shares(shares []client.Share, cpu bool, f format) error {
 	if f == formatJSON {
 		return c.json(shares)
 	}
-	t := table{heads: []string{"SERVICE", "GOROUTINES"}}
+	t := show.Table{Heads: []string{"SERVICE", "GOROUTINES"}}
 	if cpu {
-		t.heads = append(t.heads, "CPU")
+		t.Heads = append(t.Heads, "CPU")
 	}
 	for _, share := range shares {
-		path := plain(share.Path)
+		path := show.Plain(share.Path)
 		if path == "" {
 			path = "(no service)"
 		}
-		row := []cell{{path, noColour}, {count(share.Goroutines), noColour}}
+		row := []show.Cell{show.Text(path), show.Text(show.Count(share.Goroutines))}
 		if cpu {
-			row = append(row, cell{processors(share.CPU), noColour})
+			row = append(row, show.Text(processors(share.CPU)))
 		}
-		t.add(row...)
+		t.Add(row...)
 	}
-	return t.write(c.Stdout, c.unlessWide(f))
+	return t.Write(c.Stdout, c.unlessWide(f))
 }
 
 // processors is a share of the CPU.

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tend.example/tend/internal/cli/client"
+	"tend.example/tend/internal/cli/show"
 )
 
 func (c *commands) status() *cobra.Command {
@@ -34,8 +35,8 @@ func (c *commands) status() *cobra.Command {
 		var list []*client.Status
 		allWell := true
 		for i := range found {
-			list = append(list, flat(&found[i])...)
-			allWell = allWell && well(&found[i])
+			list = append(list, show.Flat(&found[i])...)
+			allWell = allWell && show.Well(&found[i])
 		}
 		if err := c.show(*f, list); err != nil {
 			return err
@@ -74,7 +75,7 @@ func (c *commands) find(ctx context.Context, daemon *client.Client, paths []stri
 // in it: the daemon may know of one.
 func lookUp(ctx context.Context, daemon *client.Client, tree *client.Status, path string) (*client.Status, error) {
 	var near *client.Status
-	for _, s := range flat(tree) {
+	for _, s := range show.Flat(tree) {
 		switch s.Path {
 		case path:
 			return s, nil // the root, or a path that begins with its name
@@ -101,27 +102,27 @@ func (c *commands) show(f format, list []*client.Status) error {
 		return c.json(withoutChildren(list))
 	}
 	now := c.Now()
-	t := table{heads: []string{"SERVICE", "STATE", "FOR", "RESTARTS", "NOTE"}}
+	t := show.Table{Heads: []string{"SERVICE", "STATE", "FOR", "RESTARTS", "NOTE"}}
 	if f == formatWide {
-		t.heads = []string{"SERVICE", "STATE", "SINCE", "RUN", "RESTARTS", "POLICY", "NOTE"}
+		t.Heads = []string{"SERVICE", "STATE", "SINCE", "RUN", "RESTARTS", "POLICY", "NOTE"}
 	}
 	for _, s := range list {
-		row := []cell{{plain(s.Path), noColour}, {plain(s.State), stateColour(s.State)}}
+		row := []show.Cell{show.Text(show.Plain(s.Path)), show.In(show.StateColour(s.State), show.Plain(s.State))}
 		if f == formatWide {
-			row = append(row, cell{c.clock(s.Since), noColour}, cell{num(s.Run), noColour}, cell{num(s.Restarts), noColour}, cell{plain(s.Policy), faint})
+			row = append(row, show.Text(c.clock(s.Since)), show.Text(show.Num(s.Run)), show.Text(show.Num(s.Restarts)), show.In(show.Faint, show.Plain(s.Policy)))
 		} else {
-			row = append(row, cell{since(s.Since, now), noColour}, cell{num(s.Restarts), noColour})
+			row = append(row, show.Text(show.Since(s.Since, now)), show.Text(show.Num(s.Restarts)))
 		}
-		t.add(append(row, cell{note(s, now), noColour})...)
+		t.Add(append(row, show.Text(show.Note(s, now)))...)
 	}
-	return t.write(c.Stdout, c.unlessWide(f))
+	return t.Write(c.Stdout, c.unlessWide(f))
 }
 
 // unlessWide is a console that cuts lines only if the user has not asked for all there is.
-func (c *commands) unlessWide(f format) console {
-	shown := c.console
+func (c *commands) unlessWide(f format) show.Console {
+	shown := c.Console
 	if f == formatWide {
-		shown.width = 0
+		shown.Width = 0
 	}
 	return shown
 }
@@ -158,7 +159,7 @@ func (c *commands) encode(v any, indent string) error {
 	if err := encoder.Encode(v); err != nil {
 		return err
 	}
-	_, err := c.Stdout.Write(plainJSON(text.Bytes()))
+	_, err := c.Stdout.Write(show.PlainJSON(text.Bytes()))
 	return err
 }
 

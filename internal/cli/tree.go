@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tend.example/tend/internal/cli/client"
+	"tend.example/tend/internal/cli/show"
 )
 
 func (c *commands) tree() *cobra.Command {
@@ -25,25 +26,25 @@ func (c *commands) tree() *cobra.Command {
 		if *f == formatJSON {
 			return c.json(found[0])
 		}
-		var t table
+		var t show.Table
 		c.branch(&t, &found[0], *f, "", "")
-		return t.write(c.Stdout, c.unlessWide(*f))
+		return t.Write(c.Stdout, c.unlessWide(*f))
 	})
 	return cmd
 }
 
 // branch adds a service and all below it, with what is drawn before them.
-func (c *commands) branch(t *table, s *client.Status, f format, before, beforeChildren string) {
+func (c *commands) branch(t *show.Table, s *client.Status, f format, before, beforeChildren string) {
 	now := c.Now()
-	name := plain(s.Name)
+	name := show.Plain(s.Name)
 	if name == "" || beforeChildren == "" && before == "" {
-		name = plain(s.Path)
+		name = show.Plain(s.Path)
 	}
-	row := []cell{{before + name, noColour}, {plain(s.State), stateColour(s.State)}, {since(s.Since, now), noColour}}
+	row := []show.Cell{show.Text(before + name), show.In(show.StateColour(s.State), show.Plain(s.State)), show.Text(show.Since(s.Since, now))}
 	if f == formatWide {
-		row = append(row, cell{plain(s.Policy), faint})
+		row = append(row, show.In(show.Faint, show.Plain(s.Policy)))
 	}
-	t.add(append(row, cell{note(s, now), noColour})...)
+	t.Add(append(row, show.Text(show.Note(s, now)))...)
 	for i := range s.Children {
 		if i < len(s.Children)-1 {
 			c.branch(t, &s.Children[i], f, beforeChildren+"├── ", beforeChildren+"│   ")

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"tend.example/tend/internal/cli/client"
+	"tend.example/tend/internal/cli/show"
 	"tend.example/tend/internal/spelling"
 	"tend.example/tend/supervise"
 )
@@ -12,7 +13,7 @@ import (
 // noService says that there is no service at a path, and what may have been meant.
 func noService(tree *client.Status, path string) error {
 	var known []string
-	for _, s := range flat(tree) {
+	for _, s := range show.Flat(tree) {
 		known = append(known, strings.TrimPrefix(s.Path, tree.Name+"/"))
 	}
 	hint := ""

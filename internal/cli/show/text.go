@@ -1,4 +1,5 @@
-package cli
+// Package show makes of what a daemon says what a person reads on a terminal.
+package show
 
 import (
 	"fmt"
@@ -12,9 +13,9 @@ import (
 	"golang.org/x/text/width"
 )
 
-// plain is a text of the daemon's in which nothing is left that a terminal would obey: whatever is not to be seen is
+// Plain is a text of the daemon's in which nothing is left that a terminal would obey: whatever is not to be seen is
 // spelled out, as in \x1b and \n.
-func plain(s string) string {
+func Plain(s string) string {
 	if !strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) {
 		return strings.ToValidUTF8(s, "\uFFFD")
 	}
@@ -30,22 +31,22 @@ func plain(s string) string {
 	return b.String()
 }
 
-// plainLines is plain for a text whose lines and tabs are to stay.
-func plainLines(s string) string {
+// PlainLines is plain for a text whose lines and tabs are to stay.
+func PlainLines(s string) string {
 	lines := strings.Split(s, "\n")
 	for i, line := range lines {
 		parts := strings.Split(strings.TrimSuffix(line, "\r"), "\t")
 		for j := range parts {
-			parts[j] = plain(parts[j])
+			parts[j] = Plain(parts[j])
 		}
 		lines[i] = strings.Join(parts, "\t")
 	}
 	return strings.Join(lines, "\n")
 }
 
-// plainJSON does it for JSON, where such characters can only be inside of strings. Those below the blank cannot be
+// PlainJSON does it for JSON, where such characters can only be inside of strings. Those below the blank cannot be
 // there at all.
-func plainJSON(text []byte) []byte {
+func PlainJSON(text []byte) []byte {
 	out := make([]byte, 0, len(text))
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)
@@ -65,8 +66,8 @@ func plainJSON(text []byte) []byte {
 	return out
 }
 
-// columns is how wide a terminal shows what plain has left.
-func columns(s string) int {
+// Columns is how wide a terminal shows what plain has left.
+func Columns(s string) int {
 	n := 0
 	for _, r := range s {
 		n += columnsOf(r)
@@ -89,9 +90,9 @@ func columnsOf(r rune) int {
 	return 1
 }
 
-// fit cuts s to at most n columns, and shows that it did.
-func fit(s string, n int) string {
-	if columns(s) <= n {
+// Fit cuts s to at most n columns, and shows that it did.
+func Fit(s string, n int) string {
+	if Columns(s) <= n {
 		return s
 	}
 	if n < 1 {
@@ -106,8 +107,8 @@ func fit(s string, n int) string {
 	return s
 }
 
-// age is a duration as a person says it.
-func age(d time.Duration) string {
+// Age is a duration as a person says it.
+func Age(d time.Duration) string {
 	two := func(big, small time.Duration, unit, subunit string) string {
 		return strconv.Itoa(int(d/big)) + unit + pad2(int(d%big/small)) + subunit
 	}
@@ -133,16 +134,16 @@ func pad2(n int) string {
 	return strconv.Itoa(n)
 }
 
-// soon is how long something takes that is not far away.
-func soon(d time.Duration) string {
+// Soon is how long something takes that is not far away.
+func Soon(d time.Duration) string {
 	if d < 10*time.Second {
 		return strconv.FormatFloat(max(0, d.Seconds()), 'f', 1, 64) + "s"
 	}
-	return age(d)
+	return Age(d)
 }
 
-// count is a number with marks between the thousands.
-func count(n int) string {
+// Count is a number with marks between the thousands.
+func Count(n int) string {
 	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
 		s = s[:i] + "," + s[i:]
@@ -150,10 +151,10 @@ func count(n int) string {
 	return s
 }
 
-// many is a number of things.
-func many(n int, thing string) string {
+// Many is a number of things.
+func Many(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}
-	return count(n) + " " + thing + "s"
+	return Count(n) + " " + thing + "s"
 }

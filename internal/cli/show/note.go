@@ -1,0 +1,165 @@
+package show
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tend.example/tend/internal/cli/client"
+)
+
+// Well tells whether there is nothing to see to: a service runs, or is done, and so is all below it.
+func Well(s *client.Status) bool {
+	switch s.State {
+	case "done":
+		return true
+	case "running":
+		for state, n := range s.Counts {
+			if n > 0 && state != "running" && state != "done" {
+				return false
+			}
+		}
+		for i := range s.Children {
+			if !Well(&s.Children[i]) {
+				return false
+			}
+		}
+		return true
+	default:
+		return false
+	}
+}
+
+// Flat is a service and all below it, in the order of the tree.
+func Flat(s *client.Status) []*client.Status {
+	list := []*client.Status{s}
+	for i := range s.Children {
+		list = append(list, Flat(&s.Children[i])...)
+	}
+	return list
+}
+
+// Note is what there is to say of a service besides its state, the most urgent first. It is plain.
+func Note(s *client.Status, now time.Time) string {
+	var parts []string
+	switch s.State {
+	case "backoff":
+		parts = append(parts, "again in "+Soon(s.Next.Sub(now)))
+	case "idle":
+		parts = append(parts, "waits for its turn")
+	}
+	if s.Err != "" && s.State == "running" {
+		parts = append(parts, "before: "+Plain(s.Err))
+	} else if s.Err != "" {
+		parts = append(parts, Plain(s.Err))
+	}
+	if len(s.Counts) > 0 {
+		parts = append(parts, Counts(s.Counts))
+	}
+	if d, ok := JobOf(s); ok {
+		parts = append(parts, d.note(now))
+	}
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), "; ")
+}
+
+// Counts is how many members of a pool are in each state.
+func Counts(counts map[string]int) string {
+	states := make([]string, 0, len(counts))
+	for state := range counts {
+		states = append(states, state)
+	}
+	slices.SortFunc(states, func(a, b string) int {
+		if counts[a] != counts[b] {
+			return counts[b] - counts[a]
+		}
+		return strings.Compare(a, b)
+	})
+	for i, state := range states {
+		states[i] = Count(counts[state]) + " " + Plain(state)
+	}
+	return strings.Join(states, ", ")
+}
+
+// Job is what a service tells of itself that runs at the times of a schedule.
+type Job struct {
+	Schedule string     `json:"schedule"`
+	Next     time.Time  `json:"next"`
+	Paused   bool       `json:"paused"`
+	UnderWay []JobRun   `json:"under_way"`
+	Last     []JobRun   `json:"last"` // the latest first
+	Counts   *JobCounts `json:"counts"`
+	Jobs     *int       `json:"jobs"` // it is many jobs
+}
+
+// JobCounts counts what became of its times.
+type JobCounts struct {
+	Runs   int `json:"runs"`
+	Missed int `json:"missed"`
+}
+
+// JobRun is a run of it.
+type JobRun struct {
+	ID        int       `json:"id"`
+	Started   time.Time `json:"started"`
+	Ended     time.Time `json:"ended"`
+	Attempts  int       `json:"attempts"`
+	Triggered bool      `json:"triggered"`
+	Outcome   string    `json:"outcome"`
+	Err       string    `json:"err"`
+}
+
+// JobOf finds out by its detail whether a service is a job.
+func JobOf(s *client.Status) (Job, bool) {
+	var d Job
+	if len(s.Detail) == 0 || json.Unmarshal(s.Detail, &d) != nil {
+		return Job{}, false
+	}
+	return d, d.Counts != nil && d.Jobs == nil
+}
+
+func (d *Job) note(now time.Time) string {
+	var parts []string
+	switch {
+	case len(d.UnderWay) == 1:
+		parts = append(parts, "at work for "+Age(now.Sub(d.UnderWay[0].Started)))
+	case len(d.UnderWay) > 1:
+		parts = append(parts, Count(len(d.UnderWay))+" runs under way")
+	}
+	switch {
+	case d.Paused:
+		parts = append(parts, "paused")
+	case !d.Next.IsZero():
+		parts = append(parts, "next in "+Soon(d.Next.Sub(now)))
+	}
+	if len(d.Last) > 0 && d.Last[0].Outcome != "succeeded" {
+		parts = append(parts, d.Last[0].Failure())
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Failure is how a run went that did not go well.
+func (r *JobRun) Failure() string {
+	text := fmt.Sprintf("run %d %s", r.ID, Plain(r.Outcome))
+	if r.Err != "" {
+		text += ": " + Plain(r.Err)
+	}
+	return text
+}
+
+// Num is a number that is not worth showing when it is 0.
+func Num(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return Count(n)
+}
+
+// Since is how long ago something was, or "".
+func Since(t, now time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return Age(now.Sub(t))
+}
