@@ -17,6 +17,7 @@ import (
 type feed[T any] struct {
 	name, noun string
 	id         func(*T) uint64
+	look       func(*T) // at what is to be shown, before the first of it is. nil: it makes no difference
 	show       func(*T) error
 }
 
@@ -45,6 +46,11 @@ func (f *feed[T]) read(ctx context.Context, c *commands, daemon *client.Client, 
 	}
 	if last >= 0 {
 		items = items[max(0, len(items)-last):]
+	}
+	for i := range items {
+		if f.look != nil {
+			f.look(&items[i])
+		}
 	}
 	for i := range items {
 		if err := f.show(&items[i]); err != nil {
@@ -137,6 +143,7 @@ func (c *commands) events() *cobra.Command {
 		feed := feed[client.Entry]{
 			name: client.Events, noun: "events",
 			id:   func(e *client.Entry) uint64 { return e.ID },
+			look: func(e *client.Entry) { shown.widths.Grow(shown.row(e)) },
 			show: shown.show,
 		}
 		return feed.read(cmd.Context(), c, daemon, first(args), n, wait)

@@ -29,6 +29,16 @@ func (l *eventLines) show(e *client.Entry) error {
 			return err
 		}
 	}
+	row := l.row(e)
+	l.widths.Grow(row)
+	text := l.c.unlessWide(l.format).Line(row, l.widths)
+	if l.format == formatWide && e.Stack != "" {
+		text += "\n" + indent(e.Stack)
+	}
+	return l.c.print(text)
+}
+
+func (l *eventLines) row(e *client.Entry) []show.Cell {
 	run := ""
 	if e.Run > 0 {
 		run = "run " + show.Count(e.Run)
@@ -40,19 +50,13 @@ func (l *eventLines) show(e *client.Entry) error {
 	if e.Err != "" {
 		about = append(about, show.Plain(e.Err))
 	}
-	row := []show.Cell{
+	return []show.Cell{
 		show.In(show.Faint, l.c.tick(e.Time, l.format)),
 		show.Text(show.Plain(e.Path)),
 		show.In(show.StateColour(e.State), show.Plain(e.State)),
 		show.Text(run),
 		show.Text(strings.Join(about, "; ")),
 	}
-	l.widths.Grow(row)
-	text := l.c.unlessWide(l.format).Line(row, l.widths)
-	if l.format == formatWide && e.Stack != "" {
-		text += "\n" + indent(e.Stack)
-	}
-	return l.c.print(text)
 }
 
 // tick is the time of something that has just happened.
