@@ -56,6 +56,8 @@ func (l leakChecked) Run() int {
 //	signal TERM|INT|KILL            send a signal
 //	exits CODE                      wait until tend ends, and compare its exit code
 //	occupy NAME                     listen on a free address and put it into the variable NAME
+//	code CODE COMMAND [ARG...]      run a command to its end, and compare its exit code
+//	waitfile FILE PATTERN           wait until a line of the file matches
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
@@ -78,6 +80,8 @@ func TestScripts(t *testing.T) {
 			"signal":     command(1, 1, (*daemon).signal),
 			"exits":      command(1, 1, (*daemon).exits),
 			"occupy":     command(1, 1, occupy),
+			"code":       command(2, -1, endsWith),
+			"waitfile":   command(2, 2, waitFile),
 		},
 	})
 }

@@ -50,7 +50,7 @@ func Note(s *client.Status, now time.Time) string {
 	case "idle":
 		parts = append(parts, "waits for its turn")
 	}
-	if s.Err != "" && s.State == "running" {
+	if s.Err != "" && (s.State == "running" || s.State == "starting") {
 		parts = append(parts, "before: "+Plain(s.Err))
 	} else if s.Err != "" {
 		parts = append(parts, Plain(s.Err))
@@ -59,7 +59,7 @@ func Note(s *client.Status, now time.Time) string {
 		parts = append(parts, Counts(s.Counts))
 	}
 	if d, ok := JobOf(s); ok {
-		parts = append(parts, d.note(now))
+		parts = append(parts, d.note(now, s.Err))
 	}
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), "; ")
 }
@@ -119,7 +119,8 @@ func JobOf(s *client.Status) (Job, bool) {
 	return d, d.Counts != nil && d.Jobs == nil
 }
 
-func (d *Job) note(now time.Time) string {
+// note tells of the job; what has failed the service need not be told twice.
+func (d *Job) note(now time.Time, told string) string {
 	var parts []string
 	switch {
 	case len(d.UnderWay) == 1:
@@ -133,7 +134,7 @@ func (d *Job) note(now time.Time) string {
 	case !d.Next.IsZero():
 		parts = append(parts, "next in "+Soon(d.Next.Sub(now)))
 	}
-	if len(d.Last) > 0 && d.Last[0].Outcome != "succeeded" {
+	if len(d.Last) > 0 && d.Last[0].Outcome != "succeeded" && (d.Last[0].Err != told || told == "") {
 		parts = append(parts, d.Last[0].Failure())
 	}
 	return strings.Join(parts, ", ")
