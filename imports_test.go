@@ -86,6 +86,30 @@ var importRules = []importRule{
 		why: "settings are plain checked values; of ours they know supervise.Policy only",
 	},
 	{
+		who: "./internal/cli/...", never: []string{"./services/...", gin}, tests: true,
+		why: "commands know a daemon by its API only, as everybody else who talks to it",
+	},
+	{
+		who: "./internal/cli/client", only: []string{std},
+		why: "it speaks HTTP and JSON, and knows no types of what is at the other end",
+	},
+	{
+		who: "./...", except: []string{"./internal/cli"}, never: []string{"github.com/spf13/cobra/..."}, tests: true,
+		why: "commands are the program's; whoever embeds us has a command line of their own",
+	},
+	{
+		who: "./...", except: []string{"./internal/cli/..."}, never: []string{"golang.org/x/term", "golang.org/x/text/..."},
+		why: "only the commands write to a terminal",
+	},
+	{
+		who: "./...", never: []string{"github.com/creack/pty"},
+		why: "terminals of our own making are for tests",
+	},
+	{
+		who: "./internal/spelling", only: []string{std},
+		why: "it compares words",
+	},
+	{
 		who: "./internal/loadtest/...", only: []string{std},
 		why: "it counts for bench/plain, too, which is what a program without us loses",
 	},

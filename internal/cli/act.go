@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -125,6 +126,8 @@ func (c *commands) blame(ctx context.Context, daemon *client.Client, verb, path 
 	case client.IsProblem(err, http.StatusGatewayTimeout):
 		return fmt.Errorf("%s %s: takes longer than %s; the daemon goes on with it", verb, path, wait)
 	case client.IsProblem(err, http.StatusUnauthorized), lostInterest(err) && !client.IsProblem(err, http.StatusForbidden):
+		return err
+	case strings.HasPrefix(err.Error(), verb+" "): // it says so itself
 		return err
 	}
 	return fmt.Errorf("%s %s: %w", verb, path, err)

@@ -45,7 +45,7 @@ func (l *eventLines) row(e *client.Entry) []show.Cell {
 	}
 	var about []string
 	if e.Delay != "" {
-		about = append(about, "again in "+show.Plain(e.Delay))
+		about = append(about, "again in "+show.Delay(e.Delay))
 	}
 	if e.Err != "" {
 		about = append(about, show.Plain(e.Err))

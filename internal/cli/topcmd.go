@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -8,6 +9,7 @@ import (
 	"tend.example/tend/internal/cli/client"
 	"tend.example/tend/internal/cli/show"
 	"tend.example/tend/internal/cli/top"
+	"tend.example/tend/supervise"
 )
 
 func (c *commands) top() *cobra.Command {
@@ -29,7 +31,12 @@ func (c *commands) top() *cobra.Command {
 			if !reads || !shows || c.Env("TERM") == "dumb" {
 				return usage("top: this is no terminal that it could be shown on; there is tend status")
 			}
-			return top.Top{Daemon: daemon, In: c.Stdin.(*os.File), Out: c.Stdout.(*os.File), Colour: c.Colour, Now: c.Now}.Run(cmd.Context())
+			err := top.Top{Daemon: daemon, In: c.Stdin.(*os.File), Out: c.Stdout.(*os.File), Colour: c.Colour, Now: c.Now}.Run(cmd.Context())
+			var signalled *supervise.ExitError
+			if errors.As(err, &signalled) {
+				return said(signalled.Code)
+			}
+			return err
 		}),
 	}
 }

@@ -96,6 +96,11 @@ func TestDurationsAndNumbersAsAPersonSaysThem(t *testing.T) {
 			t.Errorf("Soon(%s): got %s, want %s", d, got, want)
 		}
 	}
+	for text, want := range map[string]string{"2.598204747s": "2.6s", "1m0.5s": "1m00s", "x\x1b": `x\x1b`} {
+		if got := show.Delay(text); got != want {
+			t.Errorf("Delay(%q): got %s, want %s", text, got, want)
+		}
+	}
 	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000"} {
 		if got := show.Count(n); got != want {
 			t.Errorf("Count(%d): got %s, want %s", n, got, want)

@@ -142,6 +142,15 @@ func Soon(d time.Duration) string {
 	return Age(d)
 }
 
+// Delay is Soon for a duration that comes as text.
+func Delay(text string) string {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return Plain(text)
+	}
+	return Soon(d)
+}
+
 // Count is a number with marks between the thousands.
 func Count(n int) string {
 	s := strconv.Itoa(n)

@@ -228,7 +228,7 @@ func TestThePageOfAService(t *testing.T) {
 		"last error  1m00s ago: boom",
 		"",
 		"Events, the latest first",
-		"1m00s ago  backoff   run 1  again in 1s; boom",
+		"1m00s ago  backoff   run 1  again in 1.0s; boom",
 		"2m00s ago  starting  run 1",
 		"",
 		"Stack of the last error",

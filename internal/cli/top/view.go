@@ -189,7 +189,7 @@ func (m *model) eventLines(c show.Console, now time.Time) []string {
 	for _, e := range slices.Backward(m.service.Events) {
 		about := show.Plain(e.Err)
 		if e.Delay != "" {
-			about = strings.TrimSuffix("again in "+show.Plain(e.Delay)+"; "+about, "; ")
+			about = strings.TrimSuffix("again in "+show.Delay(e.Delay)+"; "+about, "; ")
 		}
 		t.Add(show.Text(show.Since(e.Time, now)+" ago"), show.In(show.StateColour(e.State), show.Plain(e.State)), show.Text("run "+show.Count(e.Run)), show.Text(about))
 	}
