@@ -71,6 +71,16 @@ func hasPage(cmd *cobra.Command) bool {
 	return !cmd.Hidden && (!cmd.HasParent() || cmd.Parent().Name() != "completion")
 }
 
+// TestEveryCommandIsInTheDocs looks for commands and their flags.
+func TestEveryCommandIsInTheDocs(t *testing.T) {
+	text := readFile(t, filepath.Join("..", "..", "docs", "cli.md"))
+	for _, cmd := range cli.Root().Commands() {
+		if !cmd.Hidden && !strings.Contains(text, "`tend "+cmd.Name()) && !strings.Contains(text, "`"+cmd.Name()) && !strings.Contains(text, ", `"+cmd.Name()) {
+			t.Errorf("docs/cli.md: no %s", cmd.CommandPath())
+		}
+	}
+}
+
 func pageName(cmd *cobra.Command) string { return strings.ReplaceAll(cmd.CommandPath(), " ", "-") }
 
 func manPage(cmd *cobra.Command) string {
