@@ -15,7 +15,7 @@ import (
 // has to stand there word for word, where it is compiled and run.
 func TestGoInTheDocsIsCompiled(t *testing.T) {
 	compiled := compiledCode(t)
-	for _, page := range []string{"README.md", "docs/embedding.md", "docs/policies.md", "docs/http.md", "docs/jobs.md", "docs/commands.md"} {
+	for _, page := range []string{"README.md", "docs/embedding.md", "docs/policies.md", "docs/http.md", "docs/jobs.md", "docs/commands.md", "docs/metrics.md"} {
 		blocks := goBlocks(t, page)
 		if len(blocks) == 0 {
 			t.Errorf("%s: no Go block found", page)

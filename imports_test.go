@@ -27,6 +27,8 @@ const (
 	std    = "std" // the standard library
 	suture = "github.com/thejerf/suture/v4"
 	gin    = "github.com/gin-gonic/gin/..."
+	prom   = "github.com/prometheus/..."
+	otel   = "go.opentelemetry.io/..."
 )
 
 // importRule is a line of the house: who may import whom. A package that breaks one is in the wrong
@@ -64,6 +66,26 @@ var importRules = []importRule{
 	{
 		who: "./services/admin/...", never: []string{"./services"}, tests: true,
 		why: "the operator's view shows any tree, not only one of our kinds of service",
+	},
+	{
+		who: "./...", except: []string{root, "./services/metrics"}, never: []string{prom}, tests: true,
+		why: "who measures nothing, or by something else, takes in nothing of Prometheus",
+	},
+	{
+		who: "./...", except: []string{"./services/tracing"}, never: []string{otel}, tests: true,
+		why: "who traces nothing takes in nothing of OpenTelemetry",
+	},
+	{
+		who: "./services/metrics", never: []string{"./services/tracing", "./services/router"}, tests: true,
+		why: "each can be had without the other, and both without gin",
+	},
+	{
+		who: "./services/tracing", never: []string{"./services/metrics", "./services/router"}, tests: true,
+		why: "each can be had without the other, and both without gin",
+	},
+	{
+		who: "./internal/reply", only: []string{std},
+		why: "it stands between a handler and net/http, whoever serves them",
 	},
 	{
 		who: "./internal/config/...", never: []string{"./services/...", gin}, tests: true,
