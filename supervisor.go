@@ -11,11 +11,13 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"tend.example/tend/internal/config"
 	"tend.example/tend/internal/drill"
 	"tend.example/tend/services"
 	"tend.example/tend/services/admin"
+	"tend.example/tend/services/metrics"
 	"tend.example/tend/services/router"
 	"tend.example/tend/supervise"
 )
@@ -24,16 +26,17 @@ import (
 // reverse order, so the operator can watch from the first moment to the last.
 func newTree(cfg config.Config, log *slog.Logger) (*supervise.Group, error) {
 	tree := &supervise.Group{Name: "tend", StopTimeout: cfg.ShutdownTimeout}
-	tree.OnEvent = logEvents(tree.Name, log)
+	measured, registry := &metrics.Tree{Group: tree}, prometheus.NewRegistry()
+	tree.OnEvent = each(logEvents(tree.Name, log), measured.Observe)
 
 	var drills drill.Set
-	view := admin.View{Tree: tree}
+	view := admin.View{Tree: tree, Metrics: metrics.Handler(registry, log)}
 	if cfg.Drill {
 		view.Drill = drills.Fail
 	}
 	tree.Children = []supervise.Child{
 		{Name: "admin", Service: &mustListen{HTTP: &services.HTTP{Addr: cfg.AdminAddr, Handler: view.Handler(), Log: log}}},
-		{Name: "hello", Service: &mustListen{HTTP: newHello(cfg, log)}, Policy: supervise.Policy{StopTimeout: drainTimeout + cfg.DrainDelay}},
+		{Name: "hello", Service: &mustListen{HTTP: newHello(cfg, log, measured.OnRequest)}, Policy: supervise.Policy{StopTimeout: drainTimeout + cfg.DrainDelay}},
 		{Name: "timer", Service: &services.Job{Schedule: services.Every(cfg.TimerEvery), Do: tick(log)}},
 	}
 	for _, program := range cfg.Programs {
@@ -50,14 +53,26 @@ func newTree(cfg config.Config, log *slog.Logger) (*supervise.Group, error) {
 	if cfg.Drill {
 		drills.Wrap(tree)
 	}
+	if err := errors.Join(measured.Register(registry), metrics.RegisterRuntime(registry)); err != nil {
+		return nil, err
+	}
 	return tree, nil
+}
+
+// each tells several observers, one after another.
+func each(observers ...func(supervise.Event)) func(supervise.Event) {
+	return func(e supervise.Event) {
+		for _, observe := range observers {
+			observe(e)
+		}
+	}
 }
 
 // drainTimeout is what hello has to finish what is in flight, besides the time in which it still accepts.
 const drainTimeout = 10 * time.Second
 
-func newHello(cfg config.Config, log *slog.Logger) *services.HTTP {
-	engine := router.New(log.With(slog.String("service", "tend/hello")))
+func newHello(cfg config.Config, log *slog.Logger, onRequest func(*http.Request, int, time.Duration)) *services.HTTP {
+	engine := router.Config{Log: log.With(slog.String("service", "tend/hello")), OnRequest: onRequest}.Engine()
 	engine.GET("/hello", func(c *gin.Context) { c.String(http.StatusOK, "Hello World!") })
 	return &services.HTTP{Addr: cfg.HTTPAddr, Handler: engine, Log: log, DrainDelay: cfg.DrainDelay}
 }

@@ -21,12 +21,16 @@ type View struct {
 	// supervise.ErrNoChild for a path that does not exist, supervise.ErrNotServing for a service
 	// that does not run, and another error for an unknown mode. nil: there are no drills.
 	Drill func(path, mode string) error
+
+	// Metrics serves /metrics. nil: there is no such route.
+	Metrics http.Handler
 }
 
 // Handler serves these routes:
 //
 //	GET  /livez                        200 whenever it can answer; HEAD, too
 //	GET  /readyz                       200, or 503 with the reasons: a list of path, state and err
+//	GET  /metrics                      what Metrics serves; 404 without it
 //	GET  /api/tree                     the tree's supervise.Status
 //	POST /api/drill/{path}?mode=MODE   202; 400, 404 and 409 as View.Drill answers; 404 without it
 //
@@ -39,6 +43,9 @@ func (v View) Handler() http.Handler {
 	engine.Match(probe, "/livez", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"alive": true}) })
 	engine.Match(probe, "/readyz", v.readyz)
 	engine.GET("/api/tree", func(c *gin.Context) { c.JSON(http.StatusOK, v.Tree.Status()) })
+	if v.Metrics != nil {
+		engine.GET("/metrics", gin.WrapH(v.Metrics))
+	}
 	if v.Drill != nil {
 		engine.POST("/api/drill/*path", v.drill)
 	}

@@ -196,3 +196,10 @@ func TestReadyDoesNotCountWhatIsBelowAGroupAtRest(t *testing.T) {
 		<-ended
 	})
 }
+
+func TestMetricsAreServedIfThereAreAny(t *testing.T) {
+	tree := &supervise.Group{Name: "tend"}
+	served := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) })
+	check(t, admin.View{Tree: tree, Metrics: served}.Handler(), "GET", "/metrics", 200, "/metrics")
+	check(t, admin.View{Tree: tree}.Handler(), "GET", "/metrics", 404, "404 page not found")
+}
