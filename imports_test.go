@@ -220,6 +220,26 @@ func dependOnSources(t *testing.T) {
 	}
 }
 
+// The SDK of OpenTelemetry and what sends spans weigh ten megabytes: they are in a module of their own.
+func TestNothingDependsOnTheSDKOfOpenTelemetry(t *testing.T) {
+	dependOnSources(t)
+	traced := false
+	for _, pkg := range goList(t, runtime.GOOS, "-deps", "-test", "./...") {
+		traced = traced || pkg.ImportPath == "go.opentelemetry.io/otel/trace"
+		for _, heavy := range []string{"go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/exporters", "google.golang.org/grpc"} {
+			if matches(pkg.ImportPath, heavy+"/...") {
+				t.Errorf("%s is linked or needed by a test", pkg.ImportPath)
+			}
+		}
+	}
+	if !traced {
+		t.Error("found no package of OpenTelemetry: this test looks in the wrong place")
+	}
+	if text := read(t, "go.mod"); strings.Contains(text, "go.opentelemetry.io/otel/sdk") || strings.Contains(text, "google.golang.org/grpc") {
+		t.Errorf("go.mod requires the SDK:\n%s", text)
+	}
+}
+
 // A program can use supervise without knowing suture, and supervise can change what it sits on. A
 // value of suture's, such as ErrDone, is no type of suture's.
 func TestNoExportedSignatureOfSuperviseNamesASutureType(t *testing.T) {
