@@ -200,3 +200,23 @@ func TestPanelsHaveNumbersOfTheirOwnAndDoNotOverlap(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryAlertIsInTheDocs(t *testing.T) {
+	text, err := os.ReadFile("../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]bool{}
+	for _, match := range regexp.MustCompile("`(Tend[A-Za-z]+)`").FindAllStringSubmatch(string(text), -1) {
+		named[match[1]] = true
+	}
+	for _, rule := range alerts(t) {
+		if !named[rule.Alert] {
+			t.Errorf("docs/metrics.md does not name %s", rule.Alert)
+		}
+		delete(named, rule.Alert)
+	}
+	for name := range named {
+		t.Errorf("docs/metrics.md names %s, which there is not", name)
+	}
+}
