@@ -240,8 +240,9 @@ func TestGoroutinesOfAServiceAreThoseWithItsLabel(t *testing.T) {
 				supervise.Go(ctx, idle)
 			}
 			go func() { <-leave }() // ends with the test
+			supervise.Ready(ctx)
 			return idle(ctx)
-		})},
+		}), WaitReady: true},
 		{Name: "last", Service: supervise.Func(func(ctx context.Context) error {
 			close(running)
 			return idle(ctx)
