@@ -15,7 +15,7 @@ import (
 // has to stand there word for word, where it is compiled and run.
 func TestGoInTheDocsIsCompiled(t *testing.T) {
 	compiled := compiledCode(t)
-	for _, page := range []string{"README.md", "docs/embedding.md", "docs/policies.md", "docs/http.md", "docs/jobs.md", "docs/commands.md"} {
+	for _, page := range []string{"README.md", "docs/embedding.md", "docs/policies.md", "docs/http.md", "docs/jobs.md", "docs/commands.md", "docs/metrics.md", "docs/tracing.md"} {
 		blocks := goBlocks(t, page)
 		if len(blocks) == 0 {
 			t.Errorf("%s: no Go block found", page)
@@ -31,7 +31,7 @@ func TestGoInTheDocsIsCompiled(t *testing.T) {
 // compiledCode is all that is compiled for readers' sake, without indentation.
 func compiledCode(t *testing.T) string {
 	t.Helper()
-	return codeIn(t, "examples", "*.go") + codeIn(t, "supervise", "example*_test.go") +
+	return codeIn(t, "examples", "*.go") + codeIn(t, "otlp/example", "*.go") + codeIn(t, "supervise", "example*_test.go") +
 		codeIn(t, "services", "example*_test.go")
 }
 

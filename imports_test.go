@@ -27,6 +27,8 @@ const (
 	std    = "std" // the standard library
 	suture = "github.com/thejerf/suture/v4"
 	gin    = "github.com/gin-gonic/gin/..."
+	prom   = "github.com/prometheus/..."
+	otel   = "go.opentelemetry.io/..."
 )
 
 // importRule is a line of the house: who may import whom. A package that breaks one is in the wrong
@@ -80,6 +82,26 @@ var importRules = []importRule{
 	{
 		who: "./services/admin/...", never: []string{"net/http/pprof", "expvar"},
 		why: "their import alone shows profiles and variables to whoever is served http.DefaultServeMux",
+	},
+	{
+		who: "./...", except: []string{root, "./services/metrics"}, never: []string{prom}, tests: true,
+		why: "who measures nothing, or by something else, takes in nothing of Prometheus",
+	},
+	{
+		who: "./...", except: []string{"./services/tracing"}, never: []string{otel}, tests: true,
+		why: "who traces nothing takes in nothing of OpenTelemetry",
+	},
+	{
+		who: "./services/metrics", never: []string{"./services/tracing", "./services/router"}, tests: true,
+		why: "each can be had without the other, and both without gin",
+	},
+	{
+		who: "./services/tracing", never: []string{"./services/metrics", "./services/router"}, tests: true,
+		why: "each can be had without the other, and both without gin",
+	},
+	{
+		who: "./internal/reply", only: []string{std},
+		why: "it stands between a handler and net/http, whoever serves them",
 	},
 	{
 		who: "./internal/config/...", never: []string{"./services/...", gin}, tests: true,
@@ -235,6 +257,26 @@ func dependOnSources(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// The SDK of OpenTelemetry and what sends spans weigh ten megabytes: they are in a module of their own.
+func TestNothingDependsOnTheSDKOfOpenTelemetry(t *testing.T) {
+	dependOnSources(t)
+	traced := false
+	for _, pkg := range goList(t, runtime.GOOS, "-deps", "-test", "./...") {
+		traced = traced || pkg.ImportPath == "go.opentelemetry.io/otel/trace"
+		for _, heavy := range []string{"go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/exporters", "google.golang.org/grpc"} {
+			if matches(pkg.ImportPath, heavy+"/...") {
+				t.Errorf("%s is linked or needed by a test", pkg.ImportPath)
+			}
+		}
+	}
+	if !traced {
+		t.Error("found no package of OpenTelemetry: this test looks in the wrong place")
+	}
+	if text := read(t, "go.mod"); strings.Contains(text, "go.opentelemetry.io/otel/sdk") || strings.Contains(text, "google.golang.org/grpc") {
+		t.Errorf("go.mod requires the SDK:\n%s", text)
 	}
 }
 

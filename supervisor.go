@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"tend.example/tend/internal/config"
 	"tend.example/tend/internal/drill"
@@ -18,6 +19,7 @@ import (
 	"tend.example/tend/services/admin"
 	"tend.example/tend/services/admin/journal"
 	"tend.example/tend/services/admin/logring"
+	"tend.example/tend/services/metrics"
 	"tend.example/tend/services/router"
 	"tend.example/tend/supervise"
 )
@@ -28,9 +30,11 @@ func newTree(cfg config.Config, book logbook) (*supervise.Group, error) {
 	var drills drill.Set
 	log := book.Logger
 	tree := &supervise.Group{Name: "tend", StopTimeout: cfg.ShutdownTimeout}
+	measured, registry, events := &metrics.Tree{Group: tree}, prometheus.NewRegistry(), &journal.Journal{}
+	tree.OnEvent = each(logEvents(tree.Name, log), measured.Observe, events.Observe)
 	tree.Children = []supervise.Child{
-		{Name: "admin", Service: &mustListen{HTTP: newAdmin(cfg, tree, &drills, book)}},
-		{Name: "hello", Service: &mustListen{HTTP: newHello(cfg, log)}, Policy: supervise.Policy{StopTimeout: drainTimeout + cfg.DrainDelay}},
+		{Name: "admin", Service: &mustListen{HTTP: newAdmin(cfg, tree, &drills, book, events, metrics.Handler(registry, log))}},
+		{Name: "hello", Service: &mustListen{HTTP: newHello(cfg, log, measured.OnRequest)}, Policy: supervise.Policy{StopTimeout: drainTimeout + cfg.DrainDelay}},
 		{Name: "timer", Service: &services.Job{Schedule: services.Every(cfg.TimerEvery), Do: tick(log)}},
 	}
 	for _, program := range cfg.Programs {
@@ -47,19 +51,16 @@ func newTree(cfg config.Config, book logbook) (*supervise.Group, error) {
 	if cfg.Drill {
 		drills.Wrap(tree)
 	}
+	if err := errors.Join(measured.Register(registry), metrics.RegisterRuntime(registry)); err != nil {
+		return nil, err
+	}
 	return tree, nil
 }
 
-// newAdmin is the operator's view of the tree, which it lets watch from the first event on.
-func newAdmin(cfg config.Config, tree *supervise.Group, drills *drill.Set, book logbook) *services.HTTP {
-	var events journal.Journal
-	logState := logEvents(tree.Name, book.Logger)
-	tree.OnEvent = func(e supervise.Event) {
-		events.Observe(e)
-		logState(e)
-	}
+// newAdmin is the operator's view of the tree.
+func newAdmin(cfg config.Config, tree *supervise.Group, drills *drill.Set, book logbook, events *journal.Journal, metrics http.Handler) *services.HTTP {
 	view := admin.View{
-		Tree: tree, Journal: &events, Logs: book.lines, LogLevel: book.level, Log: book.Logger, Version: version(), Pprof: cfg.Admin.Pprof,
+		Tree: tree, Journal: events, Metrics: metrics, Logs: book.lines, LogLevel: book.level, Log: book.Logger, Version: version(), Pprof: cfg.Admin.Pprof,
 		Access:   admin.Access{Token: string(cfg.Admin.Token), ReadToken: string(cfg.Admin.ReadToken), Hosts: cfg.Admin.Hosts},
 		Draining: services.Draining, Overlap: services.ErrOverlap,
 	}
@@ -69,11 +70,20 @@ func newAdmin(cfg config.Config, tree *supervise.Group, drills *drill.Set, book 
 	return &services.HTTP{Addr: cfg.AdminAddr, Handler: view.Handler(), ConnContext: admin.ConnContext, Log: book.Logger}
 }
 
+// each tells several observers, one after another.
+func each(observers ...func(supervise.Event)) func(supervise.Event) {
+	return func(e supervise.Event) {
+		for _, observe := range observers {
+			observe(e)
+		}
+	}
+}
+
 // drainTimeout is what hello has to finish what is in flight, besides the time in which it still accepts.
 const drainTimeout = 10 * time.Second
 
-func newHello(cfg config.Config, log *slog.Logger) *services.HTTP {
-	engine := router.New(log.With(slog.String("service", "tend/hello")))
+func newHello(cfg config.Config, log *slog.Logger, onRequest func(*http.Request, int, time.Duration)) *services.HTTP {
+	engine := router.Config{Log: log.With(slog.String("service", "tend/hello")), OnRequest: onRequest}.Engine()
 	engine.GET("/hello", func(c *gin.Context) { c.String(http.StatusOK, "Hello World!") })
 	return &services.HTTP{Addr: cfg.HTTPAddr, Handler: engine, Log: log, DrainDelay: cfg.DrainDelay}
 }

@@ -107,31 +107,8 @@ type HTTP struct {
 	socket   socket
 	counts   counts
 	leftover leftovers
-	lastRun  context.Context //nolint:containedctx // Close has no other way to learn how much time it has
-}
-
-// HTTPStats counts what an HTTP has done since it was made. The first three are of this moment.
-type HTTPStats struct {
-	Conns    int // connections open
-	Requests int // requests in flight, those that hijacked their connection included
-	Leftover int // of the connections, those that are finished beside a later run
-
-	Panics       int // handlers that panicked
-	Cut          int // requests cut off, because the time for stopping was over
-	AcceptFaults int // failures to accept, such as no file descriptor left
-}
-
-// Stats tells what the service has done.
-func (h *HTTP) Stats() HTTPStats {
-	c := &h.counts
-	return HTTPStats{
-		Conns: int(c.conns.Load()), Requests: int(c.requests.Load()), Leftover: h.leftover.conns(),
-		Panics: int(c.panics.Load()), Cut: int(c.cut.Load()), AcceptFaults: int(c.acceptFaults.Load()),
-	}
-}
-
-type counts struct {
-	conns, requests, panics, cut, acceptFaults atomic.Int64
+	current  atomic.Pointer[httpRun] // the last one that began
+	lastRun  context.Context         //nolint:containedctx // Close has no other way to learn how much time it has
 }
 
 // ListenError says that HTTP could not have its address. It is a type so that a program can treat
@@ -194,6 +171,7 @@ func (h *HTTP) Serve(ctx context.Context) error {
 	defer certs.follow()()
 	h.lastRun = ctx
 	r := h.start(ctx, door, certs.config(h.TLS), h.Handler)
+	h.current.Store(r)
 	h.log().LogAttrs(ctx, slog.LevelInfo, "listening",
 		slog.String("service", supervise.Path(ctx)), slog.String("addr", h.BoundAddr().String()))
 	supervise.Ready(ctx)

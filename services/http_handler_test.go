@@ -345,12 +345,37 @@ func TestStatsCountWhatIsUnderWay(t *testing.T) {
 	c := dial(t, h)
 	c.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
 	<-g.began
-	if got := h.Stats(); got != (services.HTTPStats{Conns: 1, Requests: 1}) {
+	if got := h.Stats(); got != (services.HTTPStats{Conns: 1, Requests: 1, Active: 1}) {
 		t.Errorf("Stats: got %+v, want a connection and a request", got)
 	}
+	silent := dial(t, h)
+	eventually(t, "a connection that is silent", func() bool { return h.Stats() == services.HTTPStats{Conns: 2, Requests: 1, Active: 1} })
+	silent.Close()
 	close(g.open)
 	c.answer()
+	eventually(t, "an idle connection", func() bool { return h.Stats() == services.HTTPStats{Conns: 1, Idle: 1} })
+	if got := h.Detail(); got != (services.HTTPStats{Conns: 1, Idle: 1}) {
+		t.Errorf("Detail: got %+v, want the Stats", got)
+	}
 	c.Close()
+	eventually(t, "the connection is gone", func() bool { return h.Stats() == services.HTTPStats{} })
+	tr.stop()
+}
+
+func TestStatsCountConnectionsThatAHandlerHasTakenOver(t *testing.T) {
+	taken := make(chan net.Conn)
+	h := newHTTP(func(w http.ResponseWriter, _ *http.Request) {
+		nc, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Errorf("Hijack: %v", err)
+		}
+		taken <- nc
+	})
+	tr := running(t, h, supervise.Policy{})
+	dial(t, h).send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	nc := <-taken
+	eventually(t, "the handler is back", func() bool { return h.Stats() == services.HTTPStats{Conns: 1, Hijacked: 1} })
+	nc.Close()
 	eventually(t, "the connection is gone", func() bool { return h.Stats() == services.HTTPStats{} })
 	tr.stop()
 }

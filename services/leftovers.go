@@ -98,12 +98,12 @@ func (r *httpRun) linger(hurry context.Context) {
 	}
 }
 
-// conns is how many connections they have.
-func (l *leftovers) conns() (n int) {
+// under is the runs whose requests are under way.
+func (l *leftovers) under() (runs []*httpRun) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for r := range l.runs {
-		n += r.conns.count()
+		runs = append(runs, r)
 	}
-	return n
+	return runs
 }

@@ -162,3 +162,12 @@ func TestReadyDoesNotCountWhatIsBelowAGroupAtRest(t *testing.T) {
 		<-ended
 	})
 }
+
+func TestMetricsAreServedIfThereAreAny(t *testing.T) {
+	tree := &supervise.Group{Name: "tend"}
+	served := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.URL.Path)) })
+	check(t, admin.View{Tree: tree, Metrics: served}.Handler(), "GET", "/metrics", 200, "/metrics")
+	if status, _ := ask(admin.View{Tree: tree}.Handler(), "GET", "/metrics"); status != http.StatusNotFound {
+		t.Errorf("without: got %d, want 404", status)
+	}
+}

@@ -37,6 +37,10 @@ type Config struct {
 
 	// Quiet logs no request.
 	Quiet bool
+
+	// OnRequest is told of every request when it has been answered, on its goroutine: the route is r.Pattern, as in the log,
+	// and a panic that is yet to be answered has status 500. nil: nobody is.
+	OnRequest func(r *http.Request, status int, took time.Duration)
 }
 
 // New makes an engine with the zero Config. It has no trusted proxies, so ClientIP is the peer's address, it
@@ -93,7 +97,11 @@ func (a *access) handle(c *gin.Context) {
 		if !returned && !c.Writer.Written() {
 			status = http.StatusInternalServerError // which services.HTTP will answer
 		}
-		a.log(c, begin, status, id, !returned)
+		took := time.Since(begin)
+		if a.OnRequest != nil {
+			a.OnRequest(c.Request, status, took)
+		}
+		a.log(c, took, status, id, !returned)
 	}()
 	c.Next()
 	if !c.Writer.Written() && c.Writer.Status() == http.StatusOK && c.Request.Context().Err() != nil {
@@ -103,7 +111,7 @@ func (a *access) handle(c *gin.Context) {
 	returned = true
 }
 
-func (a *access) log(c *gin.Context, begin time.Time, status int, id string, panicked bool) {
+func (a *access) log(c *gin.Context, took time.Duration, status int, id string, panicked bool) {
 	level := slog.LevelInfo
 	switch {
 	case status >= http.StatusInternalServerError || panicked:
@@ -120,7 +128,7 @@ func (a *access) log(c *gin.Context, begin time.Time, status int, id string, pan
 	attrs := [6]slog.Attr{
 		slog.String("route", c.Request.Pattern),
 		slog.Int("status", status),
-		slog.Duration("took", time.Since(begin)),
+		slog.Duration("took", took),
 		slog.Int("bytes", max(c.Writer.Size(), 0)),
 		slog.String("id", id),
 		slog.String("query", c.Request.URL.RawQuery),

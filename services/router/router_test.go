@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -79,6 +81,27 @@ func TestEveryRequestIsLoggedByItsRoute(t *testing.T) {
 		if _, ok := l["took"].(float64); !ok || len(l) != 8 {
 			t.Errorf("%s %s: got %v, want took, and no more than there is to be", c.request.Method, c.request.URL, l)
 		}
+	}
+}
+
+func TestOnRequestIsToldOfEveryRequest(t *testing.T) {
+	var got []string
+	engine := router.Config{Quiet: true, OnRequest: func(r *http.Request, status int, took time.Duration) {
+		if took < 0 {
+			t.Errorf("%s: took %s", r.Pattern, took)
+		}
+		got = append(got, fmt.Sprint(r.Pattern, " ", status))
+	}}.Engine()
+	users(engine)
+	for _, r := range []*http.Request{get("/users/7"), get("/missing"), get("/no/such"), httptest.NewRequest("MADE-UP", "/users/7", nil), get("/panic"), get("/half")} {
+		func() {
+			defer func() { _ = recover() }() // as a server does
+			engine.ServeHTTP(httptest.NewRecorder(), r)
+		}()
+	}
+	want := []string{"GET /users/:id 200", "GET /missing 404", "none 404", "none 405", "GET /panic 500", "GET /half 200"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
