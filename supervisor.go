@@ -98,7 +98,15 @@ func newProgram(p config.Program, log *slog.Logger) (supervise.Child, error) {
 	if err != nil {
 		return supervise.Child{}, &supervise.ExitError{Code: exitUsage, Err: fmt.Errorf("%s: %w", p.Flag, err)}
 	}
-	return supervise.Child{Name: p.Name, Service: &services.Job{Schedule: schedule, Do: command.Run, Log: log}}, nil
+	job := &services.Job{Schedule: schedule, Do: command.Run, Log: log, OnRun: logRun(log.With(slog.String("service", "tend/"+p.Name)))}
+	return supervise.Child{Name: p.Name, Service: job}, nil
+}
+
+// logRun logs that a run of a job has ended, and how.
+func logRun(log *slog.Logger) func(services.JobRun) {
+	return func(r services.JobRun) {
+		log.Info("job run ended", slog.Int("job_run", r.ID), slog.String("outcome", r.Outcome.String()), slog.Duration("took", r.Ended.Sub(r.Started)))
+	}
 }
 
 func tick(log *slog.Logger) func(context.Context) error {
