@@ -104,11 +104,12 @@ type HTTP struct {
 	// is a syscall.Conn where that of the listener is one. nil: the one it is given.
 	ConnContext func(ctx context.Context, c net.Conn) context.Context
 
-	socket   socket
-	counts   counts
-	leftover leftovers
-	current  atomic.Pointer[httpRun] // the last one that began
-	lastRun  context.Context         //nolint:containedctx // Close has no other way to learn how much time it has
+	socket    socket
+	counts    counts
+	latencies latencies
+	leftover  leftovers
+	current   atomic.Pointer[httpRun] // the last one that began
+	lastRun   context.Context         //nolint:containedctx // Close has no other way to learn how much time it has
 }
 
 // ListenError says that HTTP could not have its address. It is a type so that a program can treat

@@ -354,8 +354,8 @@ func TestStatsCountWhatIsUnderWay(t *testing.T) {
 	close(g.open)
 	c.answer()
 	eventually(t, "an idle connection", func() bool { return h.Stats() == services.HTTPStats{Conns: 1, Idle: 1} })
-	if got := h.Detail(); got != (services.HTTPStats{Conns: 1, Idle: 1}) {
-		t.Errorf("Detail: got %+v, want the Stats", got)
+	if got, _ := h.Detail().(services.HTTPDetail); got.HTTPStats != (services.HTTPStats{Conns: 1, Idle: 1}) || got.Served != 1 {
+		t.Errorf("Detail: got %+v, want the Stats, and one request served", got)
 	}
 	c.Close()
 	eventually(t, "the connection is gone", func() bool { return h.Stats() == services.HTTPStats{} })

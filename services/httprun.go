@@ -22,6 +22,7 @@ type httpRun struct {
 	http   *HTTP
 	log    *slog.Logger
 	server *http.Server
+	begun  time.Time // times of requests count from here: to read both clocks for each would cost twice as much
 	door   *door
 	conns  conns
 
@@ -64,6 +65,7 @@ func (h *HTTP) start(ctx context.Context, door *door, config *tls.Config, handle
 	r := &httpRun{
 		http:     h,
 		log:      h.log().With(slog.String("service", supervise.Path(ctx))),
+		begun:    time.Now(),
 		door:     door,
 		handler:  handler,
 		ended:    make(chan struct{}),
@@ -125,13 +127,19 @@ func (q quiet) Handle(ctx context.Context, record slog.Record) error {
 func (r *httpRun) serve(w http.ResponseWriter, req *http.Request) {
 	r.active.Add(1)
 	r.http.counts.requests.Add(1)
+	begun := time.Since(r.begun)
+	var answer *reply
 	defer func() {
+		if answer.hijacked == nil { // else it took as long as the connection
+			r.http.latencies.add(time.Since(r.begun) - begun)
+		}
 		r.active.Add(-1)
 		r.http.counts.requests.Add(-1)
 	}()
 	t, _ := req.Context().Value(connKey{}).(*track)
 	if t == nil || req.ProtoMajor != 1 {
 		w2 := &writer2{reply{ResponseWriter: w, run: r}}
+		answer = &w2.reply
 		defer r.recovered(&w2.reply, req)
 		r.handler.ServeHTTP(w2, req)
 		r.handled(&w2.reply)
@@ -141,6 +149,7 @@ func (r *httpRun) serve(w http.ResponseWriter, req *http.Request) {
 	defer t.busy.Store(false)
 	w1 := t.nextReply()
 	*w1 = writer1{reply{ResponseWriter: w, run: r}}
+	answer = &w1.reply
 	defer r.recovered(&w1.reply, req)
 	r.handler.ServeHTTP(w1, req)
 	r.handled(&w1.reply)

@@ -54,8 +54,19 @@ func (h *HTTP) Stats() HTTPStats {
 	return s
 }
 
-// Detail is the Stats, for supervise.Status.
-func (h *HTTP) Detail() any { return h.Stats() }
+// HTTPDetail is what an HTTP tells of itself, as supervise.Status has it.
+type HTTPDetail struct {
+	HTTPStats
+	Served  int           `json:"served"`            // requests answered since it was made; not those that hijacked
+	Latency []HTTPLatency `json:"latency,omitempty"` // how long their handlers took
+}
+
+// Detail is an HTTPDetail.
+func (h *HTTP) Detail() any {
+	d := HTTPDetail{HTTPStats: h.Stats()}
+	d.Latency, d.Served = h.latencies.sum()
+	return d
+}
 
 type counts struct {
 	conns, requests, panics, cut, acceptFaults atomic.Int64
