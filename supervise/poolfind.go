@@ -10,10 +10,10 @@ import (
 // less than a microsecond.
 const findBatch = 1024
 
-// Find looks for members whose name contains text, and returns what the first n that it finds look like, by name. It is
+// Find looks for members whose names match, and returns what the first n that it finds look like, by name. It is
 // for a person who looks for one among very many: it goes over the members beside whatever happens to them, and
-// one that comes, goes or changes its state just then may be missed. Without a Serve there are none.
-func (p *Pool) Find(text string, n int) []Status {
+// one that comes, goes or changes its state just then may be missed. Before Serve there are none.
+func (p *Pool) Find(match func(name string) bool, n int) []Status {
 	s := p.last.Load()
 	if s == nil {
 		return nil
@@ -26,7 +26,7 @@ func (p *Pool) Find(text string, n int) []Status {
 			break
 		}
 		for _, c := range seen {
-			if len(found) == n || !strings.Contains(nameOf(c.path), text) {
+			if len(found) == n || !match(nameOf(c.path)) {
 				continue
 			}
 			if st, ok := s.statusOf(c); ok {
