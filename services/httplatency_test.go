@@ -74,6 +74,29 @@ func TestTheTimeOfAHijackedConnectionIsNoLatency(t *testing.T) {
 	tr.stop()
 }
 
+func TestAStreamCountsOnceWhenItBegins(t *testing.T) {
+	g := newGate()
+	h := newHTTP(func(w http.ResponseWriter, r *http.Request) {
+		w.(http.Flusher).Flush()
+		g.ServeHTTP(w, r)
+		w.(http.Flusher).Flush()
+	})
+	tr := running(t, h, supervise.Policy{})
+	c := dial(t, h)
+	c.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	<-g.began
+	if d, _ := h.Detail().(services.HTTPDetail); d.Served != 1 || d.Requests != 1 {
+		t.Errorf("under way: got %+v, want it to be in flight and counted", d)
+	}
+	close(g.open)
+	c.answer()
+	eventually(t, "the handler is back", func() bool { return h.Stats().Requests == 0 })
+	if d, _ := h.Detail().(services.HTTPDetail); d.Served != 1 {
+		t.Errorf("at its end: got %+v, want it to be counted once", d)
+	}
+	tr.stop()
+}
+
 // What counting costs a request beside all that it costs: go test -run xxx -bench Latency ./services.
 func BenchmarkCountLatency(b *testing.B) {
 	h, begun := &services.HTTP{}, time.Now()

@@ -127,18 +127,16 @@ func (q quiet) Handle(ctx context.Context, record slog.Record) error {
 func (r *httpRun) serve(w http.ResponseWriter, req *http.Request) {
 	r.active.Add(1)
 	r.http.counts.requests.Add(1)
-	begun := time.Since(r.begun)
+	since := time.Since(r.begun)
 	var answer *reply
 	defer func() {
-		if answer.hijacked == nil { // else it took as long as the connection
-			r.http.latencies.add(time.Since(r.begun) - begun)
-		}
+		answer.answered()
 		r.active.Add(-1)
 		r.http.counts.requests.Add(-1)
 	}()
 	t, _ := req.Context().Value(connKey{}).(*track)
 	if t == nil || req.ProtoMajor != 1 {
-		w2 := &writer2{reply{ResponseWriter: w, run: r}}
+		w2 := &writer2{reply{ResponseWriter: w, run: r, since: since}}
 		answer = &w2.reply
 		defer r.recovered(&w2.reply, req)
 		r.handler.ServeHTTP(w2, req)
@@ -148,7 +146,7 @@ func (r *httpRun) serve(w http.ResponseWriter, req *http.Request) {
 	t.busy.Store(true)
 	defer t.busy.Store(false)
 	w1 := t.nextReply()
-	*w1 = writer1{reply{ResponseWriter: w, run: r}}
+	*w1 = writer1{reply{ResponseWriter: w, run: r, since: since}}
 	answer = &w1.reply
 	defer r.recovered(&w1.reply, req)
 	r.handler.ServeHTTP(w1, req)

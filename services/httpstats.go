@@ -58,7 +58,7 @@ func (h *HTTP) Stats() HTTPStats {
 type HTTPDetail struct {
 	HTTPStats
 	Served  int           `json:"served"`            // requests answered since it was made; not those that hijacked
-	Latency []HTTPLatency `json:"latency,omitempty"` // how long their handlers took
+	Latency []HTTPLatency `json:"latency,omitempty"` // how long their handlers took, those of streams until the first Flush
 }
 
 // Detail is an HTTPDetail.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"time"
 )
 
 // reply stands between a handler and net/http: it says `Connection: close` once the run is lame, and
@@ -14,6 +15,9 @@ type reply struct {
 	http.ResponseWriter
 	run   *httpRun
 	begun bool // the header is out, or the connection is the handler's
+
+	since time.Duration // when the request came, from the beginning of the run
+	timed bool          // how long it took is counted
 
 	hijacked net.Conn // nil: the connection is net/http's
 }
@@ -27,6 +31,15 @@ func (r *reply) begin(status int) {
 	if r.run.lame.Load() && status != http.StatusSwitchingProtocols {
 		r.Header().Set("Connection", "close")
 	}
+}
+
+// answered counts how long the answer took, once. Of a connection that is the handler's nobody knows.
+func (r *reply) answered() {
+	if r.timed || r.hijacked != nil {
+		return
+	}
+	r.timed = true
+	r.run.http.latencies.add(time.Since(r.run.begun) - r.since)
 }
 
 // WriteHeader is http.ResponseWriter's.
@@ -53,6 +66,7 @@ func (r *reply) Flush() { _ = r.FlushError() } // Flush has no way to say
 // FlushError is what http.ResponseController asks for.
 func (r *reply) FlushError() error {
 	r.begin(http.StatusOK)
+	r.answered() // the rest is a stream, which takes as long as it likes
 	switch w := r.ResponseWriter.(type) {
 	case interface{ FlushError() error }:
 		return w.FlushError()
