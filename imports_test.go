@@ -76,6 +76,10 @@ var importRules = []importRule{
 		why: "it remembers any log",
 	},
 	{
+		who: "./services/admin/dashboard", only: []string{std, "./supervise", "./services/admin/journal"},
+		why: "pages ask the API that everybody asks, so they know of it what a browser knows",
+	},
+	{
 		who: "./services/admin/internal/...", only: []string{std},
 		why: "a ring knows nothing of what is in it",
 	},

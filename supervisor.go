@@ -17,6 +17,7 @@ import (
 	"tend.example/tend/internal/drill"
 	"tend.example/tend/services"
 	"tend.example/tend/services/admin"
+	"tend.example/tend/services/admin/dashboard"
 	"tend.example/tend/services/admin/journal"
 	"tend.example/tend/services/admin/logring"
 	"tend.example/tend/services/metrics"
@@ -67,6 +68,9 @@ func newAdmin(cfg config.Config, tree *supervise.Group, drills *drill.Set, book 
 	if cfg.Drill {
 		view.Drill = drills.Fail
 	}
+	view.Dashboard = dashboard.Dashboard{
+		Tree: tree, Journal: &events, Version: view.Version, Drill: cfg.Drill, MayAct: admin.MayAct, LoggedIn: admin.LoggedIn,
+	}.Handler()
 	return &services.HTTP{Addr: cfg.AdminAddr, Handler: view.Handler(), ConnContext: admin.ConnContext, Log: book.Logger}
 }
 

@@ -1,0 +1,160 @@
+package dashboard
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"tend.example/tend/services/admin/journal"
+	"tend.example/tend/supervise"
+)
+
+// overview is the first page.
+type overview struct {
+	frame
+	Verdict verdict
+	Counts  []stateCount
+	Leaves  int
+	Filter  filter
+	Table   table
+	Bad     []concern
+	Warn    []concern
+	Unseen  int // concerns that are not shown
+	Picture picture
+	Events  []journal.Entry
+}
+
+// verdict is all in one line.
+type verdict struct {
+	Tone, Icon, Text string
+}
+
+const (
+	longestText = 200 // of what is looked for
+	mostLatest  = 40  // events
+)
+
+func (s *site) overview(w http.ResponseWriter, r *http.Request) {
+	now := time.Now()
+	st := s.Tree.Status()
+	root := s.survey(&st, s.Tree, nil)
+	page := overview{frame: s.frame(r, "overview"), Filter: filterOf(r.URL.Query())}
+	page.Now = now
+	page.Bad, page.Warn = concerns(root, now)
+	page.Verdict = judge(root, len(page.Bad), len(page.Warn))
+	page.Title = title(s.Tree.Name, len(page.Bad)+len(page.Warn))
+	page.Counts, page.Leaves = counts(root, page.Filter)
+	page.Table = s.lay(root, page.Filter, now, page.Viewer.Act)
+	own := supervise.Path(r.Context())
+	for i := range page.Table.Rows {
+		warn(page.Table.Rows[i].Steer, own)
+	}
+	page.trim()
+	page.Picture = draw(root)
+	if s.Journal != nil {
+		page.Events = s.latest(root)
+	}
+	s.show(w, http.StatusOK, "overview", page)
+}
+
+// trim leaves out concerns that nobody would read.
+func (o *overview) trim() {
+	all := len(o.Bad) + len(o.Warn)
+	o.Bad = o.Bad[:min(len(o.Bad), mostWrong)]
+	o.Warn = o.Warn[:min(len(o.Warn), mostWrong-len(o.Bad))]
+	o.Unseen = all - len(o.Bad) - len(o.Warn)
+}
+
+// title begins with what is wrong, so that it is seen among other tabs.
+func title(name string, wrong int) string {
+	if wrong == 0 {
+		return plain(name)
+	}
+	return "(" + number(wrong) + ") " + plain(name)
+}
+
+func filterOf(query url.Values) filter {
+	f := filter{Text: strings.TrimSpace(query.Get("q")), State: query.Get("state")}
+	if len(f.Text) > longestText {
+		f.Text = f.Text[:longestText]
+	}
+	var state supervise.State
+	if f.State != "wrong" && state.UnmarshalText([]byte(f.State)) != nil {
+		f.State = ""
+	}
+	return f
+}
+
+// judge is the verdict on a tree.
+func judge(root *node, bad, warn int) verdict {
+	switch {
+	case root.State == supervise.Stopping:
+		return verdict{"busy", "stopping", "Stopping"}
+	case root.State == supervise.Failed || root.State == supervise.Stuck:
+		return verdict{"bad", "failed", "The program has failed"}
+	case bad > 0 && warn > 0:
+		return verdict{"bad", "failed", plural(bad, "service is down", "services are down") + ", " + plural(warn, "needs", "need") + " attention"}
+	case bad > 0:
+		return verdict{"bad", "failed", plural(bad, "service is down", "services are down")}
+	case warn > 0:
+		return verdict{"warn", "backoff", plural(warn, "service needs", "services need") + " attention"}
+	case root.State == supervise.Starting:
+		return verdict{"busy", "starting", "Starting"}
+	case root.State != supervise.Running:
+		return verdict{"rest", looksOf(root.State).Name, looksOf(root.State).Word}
+	default:
+		return verdict{"good", "running", "All is well"}
+	}
+}
+
+// counts are how many are in each state, and where to see which.
+func counts(root *node, f filter) (list []stateCount, leaves int) {
+	found := census(root)
+	for _, state := range states() {
+		n := found[state]
+		leaves += n
+		if n == 0 && state != supervise.Running {
+			continue
+		}
+		c := stateCount{State: state, N: n, On: f.State == state.String()}
+		query := url.Values{}
+		if !c.On {
+			query.Set("state", state.String())
+		}
+		if f.Text != "" {
+			query.Set("q", f.Text)
+		}
+		c.URL = "/"
+		if len(query) > 0 {
+			c.URL += "?" + query.Encode()
+		}
+		list = append(list, c)
+	}
+	return list, leaves
+}
+
+// latest is what happened last. The coming and going of members of pools would hide all else.
+func (s *site) latest(root *node) []journal.Entry {
+	pools := map[string]bool{}
+	root.each(func(n *node) {
+		if n.IsPool() {
+			pools[n.Path] = true
+		}
+	})
+	var kept []journal.Entry
+	for _, e := range newestFirst(s.Journal.Recent("", 1000)) {
+		member := pools[e.Path[:max(0, strings.LastIndexByte(e.Path, '/'))]]
+		if len(kept) < mostLatest && (!member || e.Err != nil) {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+func newestFirst(entries []journal.Entry) []journal.Entry {
+	for i, j := 0, len(entries)-1; i < j; i, j = i+1, j-1 {
+		entries[i], entries[j] = entries[j], entries[i]
+	}
+	return entries
+}
