@@ -69,7 +69,7 @@ func newAdmin(cfg config.Config, tree *supervise.Group, drills *drill.Set, book 
 		view.Drill = drills.Fail
 	}
 	view.Dashboard = dashboard.Dashboard{
-		Tree: tree, Journal: &events, Version: view.Version, Drill: cfg.Drill, MayAct: admin.MayAct, LoggedIn: admin.LoggedIn,
+		Tree: tree, Journal: events, Version: view.Version, Drill: cfg.Drill, MayAct: admin.MayAct, LoggedIn: admin.LoggedIn,
 	}.Handler()
 	return &services.HTTP{Addr: cfg.AdminAddr, Handler: view.Handler(), ConnContext: admin.ConnContext, Log: book.Logger}
 }
