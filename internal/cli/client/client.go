@@ -111,9 +111,6 @@ func hostURL(addr string) (string, error) {
 // Close gives back what the client keeps open.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Addr is what New was given.
-func (c *Client) Addr() string { return c.name }
-
 // request is one that is to be sent.
 type request struct {
 	method string
