@@ -65,6 +65,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Values[daemonKey{}] = &daemon{}
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // under the race detector each command would take a second to end
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
