@@ -64,8 +64,8 @@ func (s *scrape) time(desc *prometheus.Desc, at time.Time, labels ...string) {
 func (s *scrape) tree(st *supervise.Status) {
 	s.service(st)
 	switch detail := st.Detail.(type) {
-	case services.HTTPStats:
-		s.http(st.Path, &detail)
+	case services.HTTPDetail:
+		s.http(st.Path, &detail.HTTPStats)
 	case services.JobDetail:
 		s.job(st.Path, &detail)
 	case services.JobsDetail:
