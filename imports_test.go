@@ -124,8 +124,8 @@ var importRules = []importRule{
 		why: "commands are the program's; whoever embeds us has a command line of their own",
 	},
 	{
-		who: "./...", except: []string{"./internal/cli/..."}, never: []string{"golang.org/x/term", "golang.org/x/text/..."},
-		why: "only the commands write to a terminal",
+		who: "./...", except: []string{"./internal/cli/...", "./internal/logsink"}, never: []string{"golang.org/x/term", "golang.org/x/text/..."},
+		why: "only the commands and the log write to a terminal",
 	},
 	{
 		who: "./...", never: []string{"github.com/creack/pty"},
@@ -134,6 +134,18 @@ var importRules = []importRule{
 	{
 		who: "./internal/spelling", only: []string{std},
 		why: "it compares words",
+	},
+	{
+		who: "./internal/logsink", only: []string{std, "github.com/lmittmann/tint", "golang.org/x/term"},
+		why: "the log has to flow whatever becomes of the rest",
+	},
+	{
+		who: "./internal/reap", only: []string{std, "golang.org/x/sys/unix"},
+		why: "an init is to do as little as possible",
+	},
+	{
+		who: "./...", except: []string{root}, never: []string{"github.com/KimMachineGun/automemlimit/..."},
+		why: "how much memory a process may take is its main's to say",
 	},
 	{
 		who: "./internal/loadtest/...", only: []string{std},
