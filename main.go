@@ -27,13 +27,18 @@ import (
 )
 
 func main() {
-	gin.SetMode(gin.ReleaseMode)   // global, so nobody but main does it
-	signal.Ignore(syscall.SIGPIPE) // whoever read the log may die; we go on
+	gin.SetMode(gin.ReleaseMode) // global, so nobody but main does it
+	os.Exit(asInit(process))
+}
+
+// process is what main does, on a goroutine that may have any thread.
+func process() int {
+	outlive(syscall.SIGPIPE) // whoever read the log may die; we go on
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go endAt(signals, cancel) // lives as long as the process
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	return run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 }
 
 // run is the whole program but for its signals: the daemon, which serves until ctx is done or the tree ends, or a
@@ -52,12 +57,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // serve is the daemon.
 func serve(ctx context.Context, cfg config.Config, stderr io.Writer) int {
+	outlive(syscall.SIGHUP) // a daemon does not end with the terminal that it was started from; a command does
+	if err := keepCrashes(cfg.CrashLog); err != nil {
+		return refuse(stderr, err)
+	}
 	log := newLogbook(cfg, stderr)
 	tree, err := newTree(cfg, log)
 	if err != nil {
 		return refuse(stderr, err)
 	}
+	defer pump(log.sink)()
+	limitMemory(log.Logger)
 	err = tree.Serve(ctx)
+	log.sink.Settle()
 	return logExit(log.Logger, err, context.Cause(ctx))
 }
 

@@ -24,7 +24,16 @@ import (
 
 func TestMain(m *testing.M) {
 	gin.SetMode(gin.ReleaseMode)
-	testscript.Main(leakChecked{m}, map[string]func(){"tend": main})
+	testscript.Main(leakChecked{m}, map[string]func(){"tend": main, "tendbare": bareMain})
+}
+
+// bareMain is the daemon with a goroutine that nobody looks after, and that panics at the end of its input.
+func bareMain() {
+	go func() { // ends the process
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		panic("nobody caught me")
+	}()
+	main()
 }
 
 // leakChecked is goleak.VerifyTestMain in the form that testscript takes.
@@ -44,7 +53,7 @@ func (l leakChecked) Run() int {
 // TestScripts runs the scripts in testdata/script against the real program. Besides testscript's
 // own commands they have:
 //
-//	start [FLAG...]                 start tend on free ports; its stderr goes to the file log, stdout to the file out
+//	start [FLAG...]                 start tend on free ports; its stderr goes as text to the file log, stdout to the file out
 //	waitlog PATTERN                 wait until a line of the log matches
 //	lastlog PATTERN                 the last line of the log matches
 //	get SERVICE PATH STATUS         GET from that service; the body is stdout
@@ -126,7 +135,7 @@ func (d *daemon) start(ts *testscript.TestScript, args []string) {
 
 	path, err := filepath.Abs(lookPath(ts, "tend"))
 	ts.Check(err)
-	d.cmd = exec.Command(path, append([]string{"--http-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0"}, args...)...)
+	d.cmd = exec.Command(path, append([]string{"--http-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0", "--log-format=text"}, args...)...)
 	d.cmd.Dir = ts.MkAbs(".")
 	d.cmd.Stdout, d.cmd.Stderr = out, log
 	d.cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "GOCOVERDIR=" + os.Getenv("GOCOVERDIR")}

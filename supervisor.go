@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"slices"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"tend.example/tend/internal/config"
 	"tend.example/tend/internal/drill"
+	"tend.example/tend/internal/logsink"
 	"tend.example/tend/services"
 	"tend.example/tend/services/admin"
 	"tend.example/tend/services/admin/dashboard"
@@ -160,6 +162,7 @@ func (m *mustListen) Serve(ctx context.Context) error {
 // logbook is the log, and what the operator can see and change of it.
 type logbook struct {
 	*slog.Logger
+	sink  *logsink.Sink
 	lines *logring.Ring
 	level *slog.LevelVar
 }
@@ -167,11 +170,7 @@ type logbook struct {
 func newLogbook(cfg config.Config, w io.Writer) logbook {
 	book := logbook{lines: &logring.Ring{}, level: &slog.LevelVar{}}
 	book.level.Set(cfg.LogLevel)
-	options := &slog.HandlerOptions{Level: book.level}
-	var handler slog.Handler = slog.NewTextHandler(w, options)
-	if cfg.LogFormat == "json" {
-		handler = slog.NewJSONHandler(w, options)
-	}
-	book.Logger = slog.New(book.lines.Tee(handler))
+	book.sink = logsink.New(w, logsink.Format(cfg.LogFormat, book.level, w, os.Getenv))
+	book.Logger = slog.New(book.lines.Tee(book.sink.Handler()))
 	return book
 }

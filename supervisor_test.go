@@ -89,7 +89,7 @@ func TestRunFromStartToStop(t *testing.T) {
 			t.Error("the tree does not get ready")
 		}
 	}()
-	code := run(ctx, []string{"--http-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0"}, &stdout, stderr)
+	code := run(ctx, []string{"--http-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0", "--log-format=text"}, &stdout, stderr)
 	<-ctx.Done()
 	if code != 0 {
 		t.Errorf("exit code: got %d, want 0; log:\n%s", code, stderr.text())

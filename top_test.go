@@ -36,7 +36,7 @@ func tendCommand(t *testing.T, args ...string) *exec.Cmd {
 func startDaemon(t *testing.T, socket string) *exec.Cmd {
 	t.Helper()
 	log := &logFile{seen: make(chan struct{}), awaited: "msg=ready"}
-	cmd := tendCommand(t, "--admin-addr=unix:"+socket, "--http-addr=127.0.0.1:0", "--timer-every=1h", "--drill", "--policy=timer:backoff=1h..1h")
+	cmd := tendCommand(t, "--log-format=text", "--admin-addr=unix:"+socket, "--http-addr=127.0.0.1:0", "--timer-every=1h", "--drill", "--policy=timer:backoff=1h..1h")
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

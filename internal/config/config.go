@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,7 +33,8 @@ type Config struct {
 	ShutdownTimeout time.Duration // 0: no bound
 	DrainDelay      time.Duration // less than ShutdownTimeout
 	LogLevel        slog.Level
-	LogFormat       string // "text" or "json"
+	LogFormat       string // "auto", "text" or "json"
+	CrashLog        string // a file; "": none
 	Drill           bool
 	Programs        []Program // in the order of the command line; no two of one name, nor of a child of the daemon's own
 	Without         []string  // children that are left out
@@ -67,7 +69,8 @@ func (c *Config) Bind(flags *pflag.FlagSet) {
 	flags.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", 30*time.Second, "budget for stopping everything; 0: no bound")
 	flags.DurationVar(&c.DrainDelay, "drain-delay", 0, "how long hello goes on accepting once it is told to stop: what a load balancer takes to find out; part of --shutdown-timeout")
 	flags.TextVar(&c.LogLevel, "log-level", slog.LevelInfo, "lowest `level` logged: debug, info, warn or error")
-	flags.StringVar(&c.LogFormat, "log-format", "text", "`text` or json")
+	flags.StringVar(&c.LogFormat, "log-format", "auto", "`text` or json; auto is JSON, but on a terminal text with colours")
+	flags.StringVar(&c.CrashLog, "crash-log", "", "`FILE` that also gets what the runtime prints when it ends the process, such as a panic that nobody could catch")
 	flags.BoolVar(&c.Drill, "drill", false, "let POST /api/v1/services/PATH/drill?mode=error|panic|goexit|hang|fatal on the admin address make a service fail")
 }
 
@@ -106,8 +109,8 @@ func (c *Config) check() error {
 	if c.ShutdownTimeout > 0 && c.DrainDelay >= c.ShutdownTimeout {
 		return fmt.Errorf("--drain-delay: %s leaves nothing of --shutdown-timeout, %s", c.DrainDelay, c.ShutdownTimeout)
 	}
-	if c.LogFormat != "text" && c.LogFormat != "json" {
-		return fmt.Errorf("--log-format: %q is neither text nor json", c.LogFormat)
+	if !slices.Contains([]string{"auto", "text", "json"}, c.LogFormat) {
+		return fmt.Errorf("--log-format: %q is neither auto, text nor json", c.LogFormat)
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func TestDefaults(t *testing.T) {
 		AdminAddr:       "127.0.0.1:8081",
 		ShutdownTimeout: 30 * time.Second,
 		LogLevel:        slog.LevelInfo,
-		LogFormat:       "text",
+		LogFormat:       "auto",
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(config.Policies{})); diff != "" {
 		t.Errorf("Parse (-want +got):\n%s", diff)
@@ -82,7 +82,7 @@ func TestFaultsOfTheCommandLineAreNamedInOneLine(t *testing.T) {
 		{"--drain-delay=30s", "--drain-delay: 30s leaves nothing of --shutdown-timeout, 30s"},
 		{"--http-addr=unix:", `--http-addr: "unix:": missing path`},
 		{"--log-level=loud", `"--log-level" flag`},
-		{"--log-format=xml", `--log-format: "xml" is neither text nor json`},
+		{"--log-format=xml", `--log-format: "xml" is neither auto, text nor json`},
 		{"--policy=restrat=never", "restrat"},
 		{"--policy=hello:restart=sometimes", "sometimes"},
 		{"--policy=:restart=never", "no path before the colon"},
