@@ -142,6 +142,31 @@ func TestGuideNamesItsExamples(t *testing.T) {
 	}
 }
 
+// TestEveryFaultOfAProcessHasATest looks for what the table of docs/testing.md names.
+func TestEveryFaultOfAProcessHasATest(t *testing.T) {
+	_, table, _ := strings.Cut(read(t, "docs/testing.md"), "## What can happen to a process\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	tests := codeIn(t, ".", "*_test.go")
+	rows := 0
+	for line := range strings.Lines(table) {
+		cells := strings.Split(line, " | ")
+		if len(cells) != 3 || !strings.Contains(line, "`") {
+			continue
+		}
+		rows++
+		for _, name := range regexp.MustCompile("`([A-Za-z0-9_]+)`").FindAllStringSubmatch(cells[2], -1) {
+			name := name[1]
+			_, err := os.Stat(filepath.Join("testdata", "script", name+".txtar"))
+			if err != nil && !strings.Contains(tests, "func "+name+"(t *testing.T)") {
+				t.Errorf("%s: there is no test %s", cells[0], name)
+			}
+		}
+	}
+	if rows < 16 {
+		t.Errorf("found only %d rows", rows)
+	}
+}
+
 // exampleFunc is the function that a page calls "[Func] (Suture)" or "Package (Unit)".
 func exampleFunc(name string) string {
 	symbol, suffix, _ := strings.Cut(name, " ")
