@@ -19,20 +19,24 @@ import (
 // the clients in a process of their own and all cores for both, which shows what the servers alone use, and
 // what their cores do to each other. The bare server beside itself tells what of a difference is noise.
 func web(s settings) []experiment {
+	near, far := func() *webBench { return openNear(webSides) }, func() *webBench { return openFar(webSides) }
 	return []experiment{
-		webSpeed(s, count(s.near)+" clients, one core", s.near, openNear),
-		webSpeed(s, count(s.far)+" clients, another process", s.far, openFar),
-		webGarbage(s),
+		webSpeed(s, count(s.near)+" clients, one core", s.near, near),
+		webSpeed(s, count(s.far)+" clients, another process", s.far, far),
+		webGarbage(s, near),
 	}
 }
 
-// webSides are what is served, in this order. All others stand beside the first.
-var webSides = []struct {
+// webSide is one way to serve.
+type webSide struct {
 	name  string
 	open  func(plain *gin.Engine) webServer
 	equal bool // is to be as fast
 	more  int  // allocations a request, at most
-}{
+}
+
+// webSides are what is served, in this order. All others stand beside the first.
+var webSides = []webSide{
 	{name: "bare http.Server", open: openBare},
 	{name: "services.HTTP", open: openHTTP, equal: true},
 	{name: "services.HTTP and router, with access log", open: openRouter, more: 2},
@@ -62,11 +66,11 @@ func webSpeed(s settings, where string, clients int, open func() *webBench) expe
 	return e
 }
 
-func webGarbage(s settings) experiment {
-	e := webExperiment(openNear, func(b *webBench) []pair { return b.allocations(s) })
+func webGarbage(s settings, open func() *webBench) experiment {
+	e := webExperiment(open, func(b *webBench) []pair { return b.allocations(s) })
 	for _, side := range webSides[1:] {
 		name := "allocations a request: " + side.name
-		e.rows = append(e.rows, row{name: name, unit: number, beside: "bare", bound: atMostMore(side.more)})
+		e.rows = append(e.rows, row{name: name, unit: number, beside: "bare", bound: atMostMore(float64(side.more))})
 	}
 	return e
 }
@@ -90,7 +94,7 @@ type webBench struct {
 }
 
 // openNear has the clients in this process, and that on one core.
-func openNear() *webBench {
+func openNear(sides []webSide) *webBench {
 	cores := runtime.GOMAXPROCS(1)
 	clients := webClients{}
 	b := &webBench{ask: func(l webLoad) webAnswer {
@@ -100,23 +104,23 @@ func openNear() *webBench {
 		}
 		return a
 	}}
-	b.openServers()
+	b.openServers(sides)
 	b.stops = append(b.stops, clients.close, func() { runtime.GOMAXPROCS(cores) })
 	return b
 }
 
 // openFar has the clients in another process.
-func openFar() *webBench {
+func openFar(sides []webSide) *webBench {
 	client := startWebClient()
 	b := &webBench{ask: client.ask}
-	b.openServers()
+	b.openServers(sides)
 	b.stops = append(b.stops, client.stop)
 	return b
 }
 
-func (b *webBench) openServers() {
+func (b *webBench) openServers(sides []webSide) {
 	plain := plainEngine()
-	for _, side := range webSides {
+	for _, side := range sides {
 		s := side.open(plain)
 		b.servers = append(b.servers, s)
 		b.stops = append(b.stops, s.stop)

@@ -74,7 +74,10 @@ func openRouter(*gin.Engine) webServer {
 
 func openSupervised(handler http.Handler) webServer {
 	h := &services.HTTP{Addr: anyPort, Handler: handler, Log: slog.New(slog.DiscardHandler)}
-	g := &supervise.Group{Name: "bench", Children: []supervise.Child{{Name: "web", Service: h}}}
+	return openWeb(&supervise.Group{Name: "bench", Children: []supervise.Child{{Name: "web", Service: h}}}, h)
+}
+
+func openWeb(g *supervise.Group, h *services.HTTP) webServer {
 	stop := serve(g)
 	for g.Status().State != supervise.Running { // before that it has no address
 		time.Sleep(50 * time.Microsecond)

@@ -16,6 +16,7 @@ var measures = []measure{
 	{"burst", burst},
 	{"panics", panics},
 	{"http", web},
+	{"admin", adminSide},
 	{"members", members},
 	{"churn", churn},
 	{"scale", scale},

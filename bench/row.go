@@ -43,9 +43,9 @@ const (
 	ofMore            // the median of tend-suture
 )
 
-func atLeast(r float64) bound { return bound{of: ofRatio, least: r} }
-func atMost(r float64) bound  { return bound{of: ofRatio, most: r} }
-func atMostMore(n int) bound  { return bound{of: ofMore, most: float64(n)} }
+func atLeast(r float64) bound    { return bound{of: ofRatio, least: r} }
+func atMost(r float64) bound     { return bound{of: ofRatio, most: r} }
+func atMostMore(n float64) bound { return bound{of: ofMore, most: n} }
 
 func (b bound) String() string {
 	switch b.of {
@@ -54,7 +54,7 @@ func (b bound) String() string {
 	case ofTend:
 		return "tend " + b.limit()
 	case ofMore:
-		return "≤ " + count(int(b.most)) + " more"
+		return "≤ " + number(b.most) + " more"
 	default:
 		return ""
 	}
