@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strconv"
 )
 
 // row is a line of the table: the samples of both sides, in pairs.
@@ -54,7 +55,7 @@ func (b bound) String() string {
 	case ofTend:
 		return "tend " + b.limit()
 	case ofMore:
-		return "≤ " + number(b.most) + " more"
+		return "≤ " + strconv.FormatFloat(b.most, 'f', -1, 64) + " more"
 	default:
 		return ""
 	}
