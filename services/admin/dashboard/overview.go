@@ -1,8 +1,11 @@
 package dashboard
 
 import (
+	"cmp"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +36,7 @@ type verdict struct {
 const (
 	longestText = 200 // of what is looked for
 	mostLatest  = 40  // events
+	mostAsked   = 300 // services, for theirs
 )
 
 func (s *site) overview(w http.ResponseWriter, r *http.Request) {
@@ -134,22 +138,29 @@ func counts(root *node, f filter) (list []stateCount, leaves int) {
 	return list, leaves
 }
 
-// latest is what happened last. The coming and going of members of pools would hide all else.
+// latest is what happened last. The coming and going of members of pools would hide all else, so of those only
+// failures are told, and each of the others is asked for its own.
 func (s *site) latest(root *node) []journal.Entry {
+	known, asked := map[uint64]journal.Entry{}, 0
 	pools := map[string]bool{}
 	root.each(func(n *node) {
 		if n.IsPool() {
 			pools[n.Path] = true
 		}
+		if member := n.above != nil && n.above.IsPool(); !member && asked < mostAsked {
+			asked++
+			for _, e := range s.Journal.Recent(n.Path, mostLatest/2) {
+				known[e.ID] = e
+			}
+		}
 	})
-	var kept []journal.Entry
-	for _, e := range newestFirst(s.Journal.Recent("", 1000)) {
-		member := pools[e.Path[:max(0, strings.LastIndexByte(e.Path, '/'))]]
-		if len(kept) < mostLatest && (!member || e.Err != nil) {
-			kept = append(kept, e)
+	for _, e := range s.Journal.Recent("", 1000) {
+		if member := pools[e.Path[:max(0, strings.LastIndexByte(e.Path, '/'))]]; !member || e.Err != nil {
+			known[e.ID] = e
 		}
 	}
-	return kept
+	list := slices.SortedFunc(maps.Values(known), func(a, b journal.Entry) int { return cmp.Compare(b.ID, a.ID) })
+	return list[:min(len(list), mostLatest)]
 }
 
 func newestFirst(entries []journal.Entry) []journal.Entry {

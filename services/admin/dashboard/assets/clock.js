@@ -27,7 +27,7 @@ function write(time, text) {
 	if (time.textContent !== text) time.textContent = text;
 }
 
-function span(milliseconds) {
+export function span(milliseconds) {
 	const seconds = Math.floor(Math.max(milliseconds, 0) / 1000);
 	const minutes = Math.floor(seconds / 60), hours = Math.floor(seconds / 3600), days = Math.floor(seconds / 86400);
 	if (seconds < 60) return `${seconds} s`;
@@ -37,7 +37,7 @@ function span(milliseconds) {
 	return `${days} d`;
 }
 
-function countdown(milliseconds) {
+export function countdown(milliseconds) {
 	if (milliseconds <= 0) return "now";
 	if (milliseconds < 10000) return `in ${(milliseconds / 1000).toFixed(1)} s`;
 	return `in ${span(milliseconds + 500)}`;

@@ -12,7 +12,8 @@ export function startKeys() {
 	});
 }
 
-const typing = (element) => /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName) || element.isContentEditable;
+// The focus may still be in a dialog that has just been closed.
+const typing = (element) => element.matches("input:not([type=checkbox]), select, textarea") && element.checkVisibility();
 
 function escape(event) {
 	const field = document.activeElement;
