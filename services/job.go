@@ -65,7 +65,7 @@ type Job struct {
 	OnError OnError
 
 	// StateFile remembers the last time that was dealt with, so that what was missed while the program was
-	// down is known. A file that can't be read or written is told in the log. "": none.
+	// down is known, and a program that ends while it makes up for that goes on with it. It is written before a run begins. A file that can't be read or written is told in the log. "": none.
 	StateFile string
 
 	// OnRun is told of every run that has ended, one at a time. It must not block, nor ask the job. nil: nobody is.
@@ -201,7 +201,8 @@ type jobState struct {
 	seat *seat  // in the rota that it is in; nil: it is not served
 	name string // in Jobs
 
-	last    time.Time // of the schedule: dealt with, up to this one
+	last    time.Time // of the schedule: dealt with, up to this one, but for what waits
+	dealt   time.Time // and up to this one, nothing waits
 	next    time.Time // the first after that; zero: none, or not known yet
 	paused  bool
 	known   bool // the state file has been read

@@ -15,7 +15,7 @@ import (
 
 // jobFile is what a StateFile has in it.
 type jobFile struct {
-	Last time.Time `json:"last"` // of the schedule, that was dealt with
+	Last time.Time `json:"last"` // of the schedule, that was dealt with: up to it no run is to begin any more
 }
 
 // recall reads the state file, once. The caller holds the lock of the job.
@@ -37,16 +37,19 @@ func (j *Job) recall() {
 	case file.Last.After(time.Now()):
 		j.logFile("read", fmt.Errorf("its time %s is yet to come", file.Last.Format(time.RFC3339)))
 	default:
-		s.last = file.Last
+		s.last, s.dealt = file.Last, file.Last
 	}
 }
 
-// remember writes the state file. The caller holds the lock of the job.
+// remember notes what was dealt with, and writes the state file. The caller holds the lock of the job.
 func (j *Job) remember() {
+	if s := &j.state; len(s.backlog) == 0 {
+		s.dealt = s.last
+	}
 	if j.StateFile == "" {
 		return
 	}
-	text, err := json.Marshal(jobFile{j.state.last.Round(0)})
+	text, err := json.Marshal(jobFile{j.state.dealt.Round(0)})
 	if err == nil {
 		err = replaceText(j.StateFile, text)
 	}

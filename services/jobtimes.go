@@ -41,15 +41,29 @@ func (j *Job) leave() {
 		s.seat.rota.plan(s.seat)
 	}
 	s.seat = nil
-	s.turnAway()
+	j.turnAway()
 }
 
-// turnAway answers who waits for a run that will not begin. The caller holds the lock.
-func (s *jobState) turnAway() {
-	if s.queued != nil && s.queued.done != nil {
-		s.queued.done <- JobRun{Err: supervise.ErrNotServing}
+// turnAway answers who waits for a run that will not begin; one of the schedule that waits is missed. What is to be
+// made up for remains, for when the job is served again. The caller holds the lock.
+func (j *Job) turnAway() {
+	s := &j.state
+	s.blocked = false
+	run := s.queued
+	if s.queued = nil; run == nil {
+		return
 	}
-	s.queued, s.backlog, s.blocked = nil, nil, false
+	if run.done != nil {
+		run.done <- JobRun{Err: supervise.ErrNotServing}
+		return
+	}
+	s.counts.Missed++
+	switch {
+	case j.Missed == MissedAll:
+		s.backlog = slices.Insert(s.backlog, 0, run.record.Scheduled) // it is older
+	case j.Missed == MissedOnce && len(s.backlog) == 0:
+		s.backlog = append(s.backlog, s.last) // it would have made up for those after it
+	}
 }
 
 // planned is when the job is to begin next, after it has joined or was paused or resumed; zero: not by itself. It stays
@@ -65,6 +79,7 @@ func (j *Job) planned(seat *seat, now time.Time) (at time.Time, stays bool) {
 		return time.Time{}, true
 	}
 	j.recall()
+	j.goOn()
 	if s.last.IsZero() {
 		s.last = now
 		j.remember()
@@ -145,7 +160,7 @@ func (j *Job) unblock(now time.Time) {
 	s.blocked = false
 	first := s.next
 	p := j.pass(now)
-	if j.Overlap == Queue && s.queued == nil {
+	if j.Overlap == Queue && s.queued == nil && len(s.backlog) == 0 {
 		s.queued = j.newRun(first, nil)
 		if p.n == len(p.times) { // the first is among the latest
 			p.times = p.times[1:]
@@ -162,7 +177,7 @@ func (j *Job) unblock(now time.Time) {
 func (j *Job) pass(now time.Time) passed {
 	keep := 1
 	if j.Missed == MissedAll {
-		keep = j.maxMissed() + 1
+		keep = j.maxMissed() + 2 // the one that is due, and the last that is too many
 	}
 	s := &j.state
 	p := passedTimes(j.Schedule, s.next, now, keep)
@@ -207,7 +222,10 @@ func (j *Job) miss(n int, times []time.Time, alone bool) {
 		}
 	case MissedAll:
 		s.backlog = append(s.backlog, times...)
-		s.backlog = s.backlog[max(0, len(s.backlog)-j.maxMissed()):]
+		if more := len(s.backlog) - j.maxMissed(); more > 0 {
+			s.dealt = s.backlog[more-1]
+			s.backlog = s.backlog[more:]
+		}
 	}
 	j.goOn()
 }
@@ -226,8 +244,9 @@ func (j *Job) goOn() {
 			j.launch(run)
 		case len(s.backlog) > 0 && !s.paused:
 			t := s.backlog[0]
-			s.backlog = s.backlog[1:]
+			s.dealt, s.backlog = t, s.backlog[1:]
 			s.counts.MadeUp++
+			j.remember()
 			j.begin(t, nil)
 		default:
 			return
