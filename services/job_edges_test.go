@@ -105,7 +105,11 @@ func TestStateFileKeepsThePlaceInTheSchedule(t *testing.T) {
 			}
 		}
 		serveFor(20*time.Minute, 0) // no run yet
+		before, _ := os.Stat(file)
 		serveFor(50*time.Minute, 0)
+		if after, err := os.Stat(file); err != nil || os.SameFile(before, after) {
+			t.Errorf("state file: it was written over (%v), want another in its place", err)
+		}
 		j.want(t, inUnits("3600"))
 		serveFor(3*time.Hour, 130*time.Minute) // of which two hours pass during the run, and are missed
 		j.want(t, inUnits("7200"))

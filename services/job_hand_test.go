@@ -8,6 +8,7 @@ import (
 	"runtime/pprof"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -256,6 +257,12 @@ func TestJobsRefuses(t *testing.T) {
 				t.Errorf("%s: got %v, want %s", name, c.err, c.want)
 			}
 		}
+		if err := jobs.Add("c", &services.Job{Schedule: services.Every(time.Hour), Do: job.Do}); err != nil || len(jobs.Jobs) != 1 {
+			t.Errorf("Add: %v; the field has %d jobs, want it unchanged", err, len(jobs.Jobs))
+		}
+		if err := jobs.Remove("c"); err != nil {
+			t.Error(err)
+		}
 		if jobs.Job("a") != job || jobs.Job("b") != nil || jobs.Len() != 1 {
 			t.Errorf("Job: got %v and %v of %d", jobs.Job("a"), jobs.Job("b"), jobs.Len())
 		}
@@ -437,6 +444,26 @@ func TestRunsOfOneInstantDoNotWaitForEachOther(t *testing.T) {
 		if err := tr.stop(); err != nil {
 			t.Errorf("Serve: %v", err)
 		}
+	})
+}
+
+func TestManyJobsRunAtEachOfTheirTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 300
+		var runs atomic.Int64
+		jobs := &services.Jobs{Jobs: map[string]*services.Job{}}
+		for i := range n {
+			jobs.Jobs[fmt.Sprint(i)] = &services.Job{Schedule: services.Every(time.Second), Do: func(context.Context) error {
+				runs.Add(1)
+				return nil
+			}}
+		}
+		tr := serve(t, supervise.Child{Name: "jobs", Service: jobs})
+		time.Sleep(5500 * time.Millisecond)
+		if got := jobs.Detail().(services.JobsDetail).Counts; runs.Load() != 5*n || got.Runs != 5*n || got.Missed != 0 {
+			t.Errorf("%d runs, counts %+v, want %d and none missed", runs.Load(), got, 5*n)
+		}
+		tr.stop()
 	})
 }
 

@@ -333,12 +333,18 @@ func TestRetriesDoNotComeSoonerThanRetryAfter(t *testing.T) {
 		for _, c := range []struct{ after, most time.Duration }{{time.Second, time.Minute}, {5 * time.Minute, 5 * time.Minute}} {
 			job.RetryAfter, pauses = c.after, nil
 			job.Trigger(t.Context())
-			want := c.after
+			want, exact := c.after, 0
 			for i, d := range pauses[1:] {
 				if d < want || d > want+want/2 {
 					t.Errorf("RetryAfter %v, pause %d: got %v, want %v and up to half more", c.after, i+1, d, want)
 				}
+				if d == want {
+					exact++
+				}
 				want = min(2*want, c.most)
+			}
+			if exact > 6 {
+				t.Errorf("RetryAfter %v: %d pauses of %d have nothing added at random", c.after, exact, len(pauses)-1)
 			}
 		}
 		tr.stop()
