@@ -61,6 +61,7 @@ func (j *Job) turnAway() {
 	switch {
 	case j.Missed == MissedAll:
 		s.backlog = slices.Insert(s.backlog, 0, run.record.Scheduled) // it is older
+		s.backlog = s.backlog[max(0, len(s.backlog)-j.maxMissed()):]
 	case j.Missed == MissedOnce && len(s.backlog) == 0:
 		s.backlog = append(s.backlog, s.last) // it would have made up for those after it
 	}
@@ -177,7 +178,7 @@ func (j *Job) unblock(now time.Time) {
 func (j *Job) pass(now time.Time) passed {
 	keep := 1
 	if j.Missed == MissedAll {
-		keep = j.maxMissed() + 2 // the one that is due, and the last that is too many
+		keep = j.maxMissed() + 1
 	}
 	s := &j.state
 	p := passedTimes(j.Schedule, s.next, now, keep)
@@ -222,10 +223,7 @@ func (j *Job) miss(n int, times []time.Time, alone bool) {
 		}
 	case MissedAll:
 		s.backlog = append(s.backlog, times...)
-		if more := len(s.backlog) - j.maxMissed(); more > 0 {
-			s.dealt = s.backlog[more-1]
-			s.backlog = s.backlog[more:]
-		}
+		s.backlog = s.backlog[max(0, len(s.backlog)-j.maxMissed()):]
 	}
 	j.goOn()
 }
