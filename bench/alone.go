@@ -12,11 +12,15 @@ import (
 
 // alone are the samples that are taken in a process of their own, so that neither side finds the
 // heap, the stacks and the dead goroutines that the other left.
-var alone = map[string]func(settings) []float64{
-	"members/tend":   func(s settings) []float64 { return s.membersSample(newPoolCrowd) },
-	"members/suture": func(s settings) []float64 { return s.membersSample(newSutureCrowd) },
-	"churn/tend":     func(s settings) []float64 { return s.churnSample(newPoolCrowd) },
-	"churn/suture":   func(s settings) []float64 { return s.churnSample(newSutureCrowd) },
+func alone() map[string]func(settings) []float64 {
+	all := map[string]func(settings) []float64{
+		"members/tend":   func(s settings) []float64 { return s.membersSample(newPoolCrowd) },
+		"members/suture": func(s settings) []float64 { return s.membersSample(newSutureCrowd) },
+		"churn/tend":     func(s settings) []float64 { return s.churnSample(newPoolCrowd) },
+		"churn/suture":   func(s settings) []float64 { return s.churnSample(newSutureCrowd) },
+	}
+	addJobSamples(all)
+	return all
 }
 
 // inAlone runs this program again for one sample.
@@ -50,7 +54,7 @@ func answerAlone(name string, in io.Reader, out io.Writer) error {
 		return beWebClient(in, out)
 	}
 	size, of, _ := strings.Cut(name, ":")
-	sample, ok := alone[of]
+	sample, ok := alone()[of]
 	i := slices.IndexFunc(sizes, func(s settings) bool { return s.size == size })
 	if !ok || i < 0 {
 		return fmt.Errorf("no sample %q", name)

@@ -1,7 +1,7 @@
 // Command bench measures tend beside suture v4.0.6, the library it is built on, and prints a
 // Markdown table for docs/performance.md:
 //
-//	cd bench && go run .                     # everything, in some four minutes where nothing else runs
+//	cd bench && go run .                     # everything: four minutes where nothing else runs, and five a round for jobs
 //	go run . -run 'restart|panic' -rounds 9
 //	go run . -short -check                   # exits with 1 when a bound is missed
 //
@@ -12,7 +12,8 @@
 // suture is one flat Supervisor with an EventHook that does nothing and FailureThreshold +Inf, so
 // that it restarts at once, as tend does with Policy{MinBackoff: -1}; all else is as it comes. The
 // services are the same values on both sides. GC settings are those of the environment, for both. In the
-// measure http a bare http.Server stands in suture's place, and it takes its turns by itself.
+// measure http a bare http.Server stands in suture's place, and in jobs those who keep timers; both take their turns
+// by themselves.
 package main
 
 import (
@@ -51,6 +52,10 @@ type settings struct {
 	turns     int           // of each server in a round
 	turn      time.Duration // of one
 	requests  int           // whose allocations are counted
+
+	jobs            []int         // of a keeper
+	period          time.Duration // of each
+	jobWarm, jobFor time.Duration // before a sample of them, and of it
 }
 
 var (
@@ -58,16 +63,19 @@ var (
 		size: "full", rounds: 5, warm: 100 * time.Millisecond, sample: 500 * time.Millisecond,
 		solo: 500, bursts: 40, many: 1000, crowd: 100_000, scale: []int{1000, 10_000, 100_000},
 		near: 16, far: 64, turns: 80, turn: 20 * time.Millisecond, requests: 20_000,
+		jobs: []int{10_000, 100_000}, period: time.Second, jobWarm: 3 * time.Second, jobFor: 12 * time.Second,
 	}
 	short = settings{
 		size: "short", rounds: 3, warm: 50 * time.Millisecond, sample: 150 * time.Millisecond,
 		solo: 300, bursts: 20, many: 1000, crowd: 20_000, scale: []int{1000, 10_000},
 		near: 16, far: 64, turns: 32, turn: 20 * time.Millisecond, requests: 10_000,
+		jobs: []int{10_000, 50_000}, period: time.Second, jobWarm: 2 * time.Second, jobFor: 4 * time.Second,
 	}
 	tiny = settings{ // tells nothing but that all of it works
 		size: "tiny", rounds: 1, warm: time.Millisecond, sample: 20 * time.Millisecond,
 		solo: 20, bursts: 2, many: 20, crowd: 500, scale: []int{10, 100},
 		near: 2, far: 2, turns: 2, turn: 10 * time.Millisecond, requests: 400,
+		jobs: []int{5, 50}, period: 20 * time.Millisecond, jobWarm: 20 * time.Millisecond, jobFor: 60 * time.Millisecond,
 	}
 	sizes = []settings{full, short, tiny}
 )

@@ -17,6 +17,7 @@ var measures = []measure{
 	{"panics", panics},
 	{"http", web},
 	{"admin", adminSide},
+	{"jobs", jobs},
 	{"members", members},
 	{"churn", churn},
 	{"scale", scale},

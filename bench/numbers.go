@@ -48,6 +48,8 @@ func seconds(v float64) string {
 	}
 }
 
+func percent(v float64) string { return number(v*100) + " %" }
+
 func bytes(v float64) string { return number(v) + " B" }
 
 // number has three digits that count, and commas where there are more before the point.
