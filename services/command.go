@@ -107,6 +107,9 @@ func (c *Command) Serve(ctx context.Context) error {
 	if err := c.check(); err != nil {
 		return supervise.Fatal(err)
 	}
+	if err := AwaitTurn(ctx); err != nil {
+		return err
+	}
 	if ctx.Err() != nil {
 		return nil
 	}

@@ -40,7 +40,7 @@ type HTTP struct {
 	// Addr is where to listen: "host:port", or ":port" for every address of the machine, or
 	// "unix:path". Port 0 takes a free one, which BoundAddr tells. A unix socket has mode 0600, and
 	// takes the place of a stale one, that is one where nobody answers. Empty: ":http", as in net/http,
-	// or ":https" with a certificate.
+	// or ":https" with a certificate. Where there are [Sockets] in ctx, one of those comes first.
 	Addr string
 
 	// Listener is where to accept instead, as from socket activation or in a test. It is not closed
@@ -161,6 +161,10 @@ func (h *HTTP) Serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if isDone(h.socket.handedOver()) {
+		supervise.Ready(ctx)
+		return h.outlive(ctx)
+	}
 	door, err := h.socket.open(ctx, h)
 	if err != nil {
 		return err
@@ -171,23 +175,52 @@ func (h *HTTP) Serve(ctx context.Context) error {
 	defer h.holdSocket()
 	defer certs.follow()()
 	h.lastRun = ctx
-	r := h.start(ctx, door, certs.config(h.TLS), h.Handler)
-	h.current.Store(r)
 	h.log().LogAttrs(ctx, slog.LevelInfo, "listening",
 		slog.String("service", supervise.Path(ctx)), slog.String("addr", h.BoundAddr().String()))
 	supervise.Ready(ctx)
+	if err := h.socket.awaitTurn(ctx); err != nil {
+		return err
+	}
+	r := h.start(ctx, door, certs.config(h.TLS), h.Handler)
+	h.current.Store(r)
 
 	select {
 	case <-r.ended: // though nobody told it to stop
 		h.leftover.add(r)
 		return fmt.Errorf("accept on %s: %w", h.String(), r.err)
+	case <-h.socket.handedOver():
 	case <-ctx.Done():
+	}
+	if isDone(h.socket.handedOver()) {
+		h.leftover.add(r)
+		return errors.Join(h.socket.close(), h.outlive(ctx))
 	}
 	if runsAgain(ctx) {
 		h.leftover.add(r)
 		return nil
 	}
 	return h.drain(ctx, r)
+}
+
+// outlive goes on without a socket, which another process has: what is in flight is answered, and nobody comes.
+func (h *HTTP) outlive(ctx context.Context) error {
+	<-ctx.Done()
+	if runsAgain(ctx) {
+		return nil
+	}
+	stop, cancel := supervise.StopContext(ctx)
+	defer cancel()
+	defer whenRunningOut(stop, h.leftover.end)()
+	return h.leftover.finish(stop)
+}
+
+func isDone(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
 }
 
 // Close closes the socket. The group of the service calls it when no further run will follow. Who waits in

@@ -157,6 +157,9 @@ func (j *Job) Serve(ctx context.Context) error {
 	if err := j.check(); err != nil {
 		return supervise.Fatal(fmt.Errorf("services.Job: %w", err))
 	}
+	if err := AwaitTurn(ctx); err != nil {
+		return err
+	}
 	r := newRota(ctx)
 	r.ends = true
 	if err := j.join(r, ""); err != nil {

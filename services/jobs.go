@@ -30,6 +30,9 @@ type Jobs struct {
 // Serve begins the runs of all jobs at their times until ctx is done, or a run fails under Fail. Without jobs it waits
 // for some.
 func (j *Jobs) Serve(ctx context.Context) error {
+	if err := AwaitTurn(ctx); err != nil {
+		return err
+	}
 	r := newRota(ctx)
 	if err := j.open(r); err != nil {
 		return err

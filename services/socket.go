@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"tend.example/tend/supervise"
 )
 
 // socket is a listening socket that outlives the runs that accept from it. Each run does so through
@@ -23,6 +25,14 @@ type socket struct {
 	linked   bool        // that is ours to remove
 	lent     bool        // somebody gave it to us, and may go on with it
 	timer    *time.Timer // closes the socket when no run comes; nil: none is due
+
+	sockets *Sockets      // where it is known; nil: nowhere
+	path    string        // by which it is known there
+	asked   string        // the address that it was opened for
+	outside bool          // whoever gave it has it for good: it is not to be barred, and is given back
+	theirs  bool          // the process before still has it: it is not our turn
+	handed  bool          // another process goes on with it: this one only lets go of it
+	left    chan struct{} // closed when handed
 }
 
 // deadliner can make an Accept return without closing the listener.
@@ -51,6 +61,28 @@ func (s *socket) listen(ctx context.Context, h *HTTP) error {
 	if h.Listener != nil {
 		s.listener, s.lent = h.Listener, true
 		_ = unbar(s.listener) // somebody may have died while it was barred
+		return nil
+	}
+	s.sockets, s.path = socketsOf(ctx), cmp.Or(supervise.Path(ctx), h.Addr)
+	s.asked = cmp.Or(h.Addr, h.defaultAddr())
+	if err := s.acquire(ctx, h); err != nil {
+		s.listener = nil
+		return err
+	}
+	if s.left == nil {
+		s.left = make(chan struct{})
+	}
+	s.sockets.register(s.path, h)
+	return nil
+}
+
+// acquire takes the socket that was given for the service, or opens one.
+func (s *socket) acquire(ctx context.Context, h *HTTP) error {
+	if g, ok := s.sockets.take(s.path, s.asked); ok {
+		s.listener, s.outside, s.theirs = g.listener, g.addr == "", g.addr != ""
+		if path, ok := strings.CutPrefix(g.addr, "unix:"); ok {
+			s.unix = path // to be removed only once it is ours
+		}
 		return nil
 	}
 	var err error
@@ -129,22 +161,90 @@ func (s *socket) addr() net.Addr {
 }
 
 // bar makes the kernel ignore newcomers, and tells whether it does. The name of a unix socket is taken away,
-// which refuses them, but leaves who has come in the queue.
+// which refuses them, but leaves who has come in the queue. A socket that another process accepts from, or may, is
+// left as it is.
 func (s *socket) bar() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.isShared() {
+		return false
+	}
 	s.unlink()
 	return s.listener != nil && bar(s.listener) == nil
 }
 
-// waiting is how many connections are in the queue of the socket, where the system tells.
+// isShared tells whether another process has the socket. The caller holds mu.
+func (s *socket) isShared() bool { return s.isOthers() || s.sockets.isPassing() }
+
+// isOthers tells whether who is in the queue is accepted by another process, should this one close the socket. The caller holds mu.
+func (s *socket) isOthers() bool { return s.outside || s.theirs || s.handed }
+
+// waiting is how many connections are in the queue of the socket, where the system tells. Those that are for another process
+// do not count.
 func (s *socket) waiting() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.listener == nil {
+	if s.listener == nil || s.isOthers() {
 		return 0
 	}
 	return waiting(s.listener)
+}
+
+// goesOn is isOthers, for who does not hold mu.
+func (s *socket) goesOn() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.isOthers()
+}
+
+// awaitTurn waits for the process before to let the socket go, which is ours then.
+func (s *socket) awaitTurn(ctx context.Context) error {
+	if s.sockets == nil {
+		return nil
+	}
+	if turn := s.sockets.Turn; turn != nil {
+		if err := turn(ctx, false); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.theirs && s.listener != nil {
+		s.theirs, s.linked = false, s.unix != ""
+		_ = unbar(s.listener) // the process before may have died while it was barred
+	}
+	return nil
+}
+
+// lend calls f with the socket and what it was opened for, "" for one that somebody else decides about, unless it is closed.
+func (s *socket) lend(f func(addr string, l net.Listener) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.listener == nil:
+		return nil
+	case s.outside:
+		return f("", s.listener)
+	default:
+		return f(s.asked, s.listener)
+	}
+}
+
+// handOver leaves the socket to another process. The run that accepts from it is told by left, and closes it.
+func (s *socket) handOver() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.handed {
+		s.handed, s.linked = true, false
+		close(s.left)
+	}
+}
+
+// handedOver is closed when another process goes on with the socket; nil: that does not happen.
+func (s *socket) handedOver() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.left
 }
 
 // hold keeps the socket open for a time, or closes it at once.
@@ -182,12 +282,20 @@ func (s *socket) shut() error {
 	if s.listener == nil {
 		return nil
 	}
-	s.unlink() // first, so that nobody finds one that is closed
+	s.sockets.unregister(s.path)
+	if s.outside && !s.handed {
+		s.sockets.giveBack(given{name: s.path, listener: s.listener})
+		s.listener, s.outside = nil, false
+		return nil
+	}
+	if !s.sockets.isPassing() {
+		s.unlink() // first, so that nobody finds one that is closed
+	}
 	if s.lent {
 		_ = unbar(s.listener) // as late as can be: who comes after this line and before the next is reset
 	}
 	err := s.listener.Close()
-	s.listener, s.unix, s.lent = nil, "", false
+	s.listener, s.unix, s.lent, s.linked, s.outside, s.theirs = nil, "", false, false, false, false
 	if errors.Is(err, net.ErrClosed) {
 		return nil // by who gave it to us
 	}
