@@ -64,6 +64,14 @@ var importRules = []importRule{
 		why: "who embeds a timer job does not embed a dashboard",
 	},
 	{
+		who: "./services/handover", only: []string{std, "./services", "./supervise", "golang.org/x/sys/unix"},
+		why: "who embeds an upgrade embeds no more than the services that have sockets",
+	},
+	{
+		who: "./services", never: []string{"./services/handover"}, tests: true,
+		why: "a service knows of its socket, and not of what a process is for others",
+	},
+	{
 		who: "./services/admin/...", never: []string{"./services"}, tests: true,
 		why: "the operator's view shows any tree, not only one of our kinds of service",
 	},
