@@ -116,6 +116,14 @@ var importRules = []importRule{
 		why: "it stands between a handler and net/http, whoever serves them",
 	},
 	{
+		who: "./internal/systemd", only: []string{std, "./services", "./supervise", "github.com/coreos/go-systemd/v22/daemon", "golang.org/x/sys/unix"},
+		why: "what is said to a service manager comes from the tree alone",
+	},
+	{
+		who: "./...", except: []string{"./internal/systemd"}, never: []string{"github.com/coreos/go-systemd/v22/..."}, tests: true,
+		why: "one room speaks for the process; its sockets need no library, as they may also come from elsewhere",
+	},
+	{
 		who: "./internal/config/...", never: []string{"./services/...", gin}, tests: true,
 		why: "settings are plain checked values; of ours they know supervise.Policy only",
 	},
