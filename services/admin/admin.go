@@ -43,6 +43,10 @@ type View struct {
 	// that does not run, and another error for an unknown mode. nil: there are no drills.
 	Drill func(path, mode string) error
 
+	// Upgrade replaces the program by its newer file, and returns when the new process serves. Whatever it answers, the
+	// program goes on. nil: there is no /api/v1/upgrade.
+	Upgrade func(ctx context.Context) error
+
 	// Metrics is served at /metrics. nil: nothing is.
 	Metrics http.Handler
 
@@ -142,6 +146,9 @@ func (s *server) routes() []route {
 	}
 	if s.LogLevel != nil {
 		routes = append(routes, route{http.MethodGet, "/api/v1/log-level", s.logLevel}, route{http.MethodPut, "/api/v1/log-level", s.setLogLevel})
+	}
+	if s.Upgrade != nil {
+		routes = append(routes, route{http.MethodPost, "/api/v1/upgrade", s.upgrade})
 	}
 	if s.Drill != nil {
 		routes = append(routes, route{http.MethodPost, drillPrefix + "*path", s.oldDrill})

@@ -63,6 +63,7 @@ func TestTheDocumentHasTheRoutesAndTheRoutesAreInTheDocument(t *testing.T) {
 		locked(v)
 		v.Pprof = true
 		v.Drill = func(string, string) error { return nil }
+		v.Upgrade = func(context.Context) error { return nil }
 		v.Metrics, v.Dashboard = http.NotFoundHandler(), http.NotFoundHandler()
 	})
 	_, text := ask(s.handler, "GET", "/api/v1/openapi.json", "Authorization", "Bearer "+token)
