@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Version: version(),
 		Serve:   func(ctx context.Context, cfg config.Config) int { return serve(ctx, cfg, stderr) },
 		Check: func(cfg config.Config) error {
-			_, err := newTree(cfg, newLogbook(cfg, io.Discard))
+			_, err := newTree(cfg, newLogbook(cfg, io.Discard), nil)
 			return err
 		},
 		Stdin: os.Stdin, Stdout: stdout, Stderr: stderr,
@@ -62,15 +62,19 @@ func serve(ctx context.Context, cfg config.Config, stderr io.Writer) int {
 		return refuse(stderr, err)
 	}
 	log := newLogbook(cfg, stderr)
-	tree, err := newTree(cfg, log)
+	around, err := meetNeighbours(cfg, log.Logger)
+	if err != nil {
+		return refuse(stderr, err)
+	}
+	tree, err := newTree(cfg, log, around.upgrade)
 	if err != nil {
 		return refuse(stderr, err)
 	}
 	defer pump(log.sink)()
 	limitMemory(log.Logger)
-	err = tree.Serve(ctx)
+	err, asked := around.serve(ctx, tree)
 	log.sink.Settle()
-	return logExit(log.Logger, err, context.Cause(ctx))
+	return logExit(log.Logger, err, asked)
 }
 
 // refuse says in one line why nothing was started.

@@ -28,15 +28,15 @@ import (
 )
 
 // newTree is what runs, in which order it starts, and how each part is kept. It stops in the
-// reverse order, so the operator can watch from the first moment to the last.
-func newTree(cfg config.Config, book logbook) (*supervise.Group, error) {
+// reverse order, so the operator can watch from the first moment to the last. upgrade replaces the process.
+func newTree(cfg config.Config, book logbook, upgrade func(context.Context) error) (*supervise.Group, error) {
 	var drills drill.Set
 	log := book.Logger
 	tree := &supervise.Group{Name: "tend", StopTimeout: cfg.ShutdownTimeout}
 	measured, registry, events := &metrics.Tree{Group: tree}, prometheus.NewRegistry(), &journal.Journal{}
 	tree.OnEvent = each(logEvents(tree.Name, log), measured.Observe, events.Observe)
 	tree.Children = []supervise.Child{
-		{Name: "admin", Service: &mustListen{HTTP: newAdmin(cfg, tree, &drills, book, events, metrics.Handler(registry, log))}},
+		{Name: "admin", Service: &mustListen{HTTP: newAdmin(cfg, tree, &drills, book, events, metrics.Handler(registry, log), upgrade)}},
 		{Name: "hello", Service: &mustListen{HTTP: newHello(cfg, log, measured.OnRequest)}, Policy: supervise.Policy{StopTimeout: drainTimeout + cfg.DrainDelay}},
 		{Name: "timer", Service: &services.Job{Schedule: services.Every(cfg.TimerEvery), Do: tick(log)}},
 	}
@@ -61,11 +61,11 @@ func newTree(cfg config.Config, book logbook) (*supervise.Group, error) {
 }
 
 // newAdmin is the operator's view of the tree.
-func newAdmin(cfg config.Config, tree *supervise.Group, drills *drill.Set, book logbook, events *journal.Journal, metrics http.Handler) *services.HTTP {
+func newAdmin(cfg config.Config, tree *supervise.Group, drills *drill.Set, book logbook, events *journal.Journal, metrics http.Handler, upgrade func(context.Context) error) *services.HTTP {
 	view := admin.View{
 		Tree: tree, Journal: events, Metrics: metrics, Logs: book.lines, LogLevel: book.level, Log: book.Logger, Version: version(), Pprof: cfg.Admin.Pprof,
 		Access:   admin.Access{Token: string(cfg.Admin.Token), ReadToken: string(cfg.Admin.ReadToken), Hosts: cfg.Admin.Hosts},
-		Draining: services.Draining, Overlap: services.ErrOverlap,
+		Draining: services.Draining, Overlap: services.ErrOverlap, Upgrade: upgrade,
 	}
 	if cfg.Drill {
 		view.Drill = drills.Fail

@@ -26,7 +26,7 @@ func newTestTree(t *testing.T, log *slog.Logger, args ...string) *supervise.Grou
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree, err := newTree(cfg, logbook{Logger: log})
+	tree, err := newTree(cfg, logbook{Logger: log}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestAScheduleThatNeverComesIsAFaultOfTheCommandLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = newTree(cfg, logbook{Logger: slog.New(slog.DiscardHandler)})
+	_, err = newTree(cfg, logbook{Logger: slog.New(slog.DiscardHandler)}, nil)
 	if got := supervise.ExitCode(err); got != 64 || !strings.Contains(err.Error(), `--job "a: 0 0 30 2 *: true": `) {
 		t.Errorf("got %v with code %d, want the flag and 64", err, got)
 	}

@@ -24,6 +24,7 @@ func TestDefaults(t *testing.T) {
 		TimerEvery:      30 * time.Second,
 		AdminAddr:       "127.0.0.1:8081",
 		ShutdownTimeout: 30 * time.Second,
+		UpgradeTimeout:  30 * time.Second,
 		LogLevel:        slog.LevelInfo,
 		LogFormat:       "auto",
 	}
@@ -34,7 +35,7 @@ func TestDefaults(t *testing.T) {
 
 func TestEveryFlagIsRead(t *testing.T) {
 	got, err := config.Parse([]string{
-		"--http-addr=[::1]:http", "--timer-every=1m", "--admin-addr", "localhost:0", "--shutdown-timeout=0", "--drain-delay=5s",
+		"--http-addr=[::1]:http", "--timer-every=1m", "--admin-addr", "localhost:0", "--shutdown-timeout=0", "--drain-delay=5s", "--upgrade-timeout=1m",
 		"--log-level=debug", "--log-format=json", "--drill",
 		"--policy=restart=never", "--policy", "hello:backoff=1s..2s,restart=always",
 	})
@@ -46,9 +47,12 @@ func TestEveryFlagIsRead(t *testing.T) {
 		TimerEvery: time.Minute,
 		AdminAddr:  "localhost:0",
 		DrainDelay: 5 * time.Second,
-		LogLevel:   slog.LevelDebug,
-		LogFormat:  "json",
-		Drill:      true,
+
+		UpgradeTimeout: time.Minute,
+
+		LogLevel:  slog.LevelDebug,
+		LogFormat: "json",
+		Drill:     true,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(config.Config{}, "Policies")); diff != "" {
 		t.Errorf("Parse (-want +got):\n%s", diff)
@@ -76,6 +80,7 @@ func TestFaultsOfTheCommandLineAreNamedInOneLine(t *testing.T) {
 		{"--admin-addr=:no-such-service", `--admin-addr: ":no-such-service": `},
 		{"--timer-every=often", `"--timer-every" flag`},
 		{"--timer-every=0s", "--timer-every: 0s is not positive"},
+		{"--upgrade-timeout=0", "--upgrade-timeout: 0s is not positive"},
 		{"--shutdown-timeout=-1s", "--shutdown-timeout: -1s is negative"},
 		{"--admin-read-token-file=x", "--admin-read-token-file: goes with --admin-token-file only"},
 		{"--drain-delay=-1s", "--drain-delay: -1s is negative"},

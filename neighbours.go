@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync"
+
+	"tend.example/tend/internal/config"
+	"tend.example/tend/internal/systemd"
+	"tend.example/tend/services/handover"
+	"tend.example/tend/supervise"
+)
+
+const exitConfig = 78 // EX_CONFIG
+
+// neighbours are what is around this process: the one before it, the one after it, and the service manager.
+type neighbours struct {
+	process *handover.Process
+	manager systemd.Notifier
+}
+
+// meetNeighbours takes over what this process was given by them.
+func meetNeighbours(cfg config.Config, log *slog.Logger) (*neighbours, error) {
+	process, err := handover.Begin()
+	if err != nil {
+		return nil, &supervise.ExitError{Code: exitConfig, Err: err}
+	}
+	n := &neighbours{process: process, manager: systemd.Notifier{Log: log}}
+	process.ReadyTimeout, process.Log, process.MainPID = cfg.UpgradeTimeout, log, n.manager.HandOver
+	return n, nil
+}
+
+// upgrade replaces this process by a newer one.
+func (n *neighbours) upgrade(ctx context.Context) error {
+	n.manager.Note("an upgrade is under way")
+	err := n.process.Upgrade(ctx)
+	switch {
+	case err == nil:
+	case errors.Is(err, handover.ErrUnderWay): // and says so by itself
+	default:
+		n.manager.Note("the last upgrade failed: " + err.Error())
+	}
+	return err
+}
+
+// serve serves the tree until ctx is done, the tree ends, or another process has taken over; asked is why ctx is done, or
+// would be.
+func (n *neighbours) serve(ctx context.Context, tree *supervise.Group) (err, asked error) {
+	n.process.Tree, n.manager.Tree = tree, tree
+	tree.OnEvent = each(tree.OnEvent, n.process.Observe, n.manager.Observe)
+	ctx = n.process.Context(ctx)
+	present, leave := context.WithCancel(context.WithoutCancel(ctx))
+	var work sync.WaitGroup
+	work.Go(func() { n.manager.Run(present, n.process.InCharge()) })
+	work.Go(func() { n.heed(present, ctx) })
+	err = tree.Serve(ctx)
+	asked = context.Cause(ctx)
+	leave()
+	work.Wait()
+	n.process.Close()
+	if err == nil && errors.Is(asked, handover.ErrOrphaned) {
+		err = asked
+	}
+	return err, asked
+}
+
+// heed begins an upgrade at each signal that asks for one, until present is done.
+func (n *neighbours) heed(present, ctx context.Context) {
+	signals := make(chan os.Signal, 1)
+	handover.Notify(signals)
+	defer signal.Stop(signals)
+	var work sync.WaitGroup
+	defer work.Wait()
+	for {
+		select {
+		case <-signals:
+			work.Go(func() { _ = n.upgrade(ctx) }) // it is logged
+		case <-present.Done():
+			return
+		}
+	}
+}
