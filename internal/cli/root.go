@@ -69,7 +69,7 @@ func (c *commands) root() *cobra.Command {
 	root.AddGroup(&cobra.Group{ID: groupLook, Title: "Look:"}, &cobra.Group{ID: groupSteer, Title: "Steer:"},
 		&cobra.Group{ID: groupJobs, Title: "Jobs:"}, &cobra.Group{ID: groupOwn, Title: "And:"})
 	c.addTo(root, groupLook, c.status(), c.tree(), c.top(), c.events(), c.logs(), c.stacks())
-	c.addTo(root, groupSteer, c.act("restart"), c.act("stop"), c.act("start"), c.act("reset"), c.policy(), c.logLevel(), c.drill())
+	c.addTo(root, groupSteer, c.act("restart"), c.act("stop"), c.act("start"), c.act("reset"), c.policy(), c.logLevel(), c.upgrade(), c.drill())
 	c.addTo(root, groupJobs, c.next(), c.trigger(), c.act("pause"), c.act("resume"), c.act("cancel"))
 	c.addTo(root, groupOwn, c.config(), c.version())
 	root.SetHelpCommand(c.helpCommand())
