@@ -26,11 +26,10 @@ import (
 
 // host is where a daemon runs that is upgraded: a folder with its binary, and somebody who hears what it says to systemd.
 type host struct {
-	t      *testing.T
-	dir    string
-	cmd    *exec.Cmd
-	ended  chan struct{} // closed when the first process has been waited for
-	notify *net.UnixConn
+	t     *testing.T
+	dir   string
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when the first process has been waited for
 
 	mu   sync.Mutex
 	said []string // lines, to systemd

@@ -69,7 +69,7 @@ func serve(addr, dir string) int {
 		for {
 			select {
 			case <-upgrades:
-				go process.Upgrade(ctx) //nolint:errcheck // it is logged, and Close waits for it
+				go process.Upgrade(ctx) // it is logged, and Close waits for it
 			case <-ctx.Done():
 				return
 			}
@@ -173,10 +173,10 @@ func isServer(pid int, path string) bool {
 }
 
 // install puts another file in the place of the program.
-func (s *server) install(make func(path string) error) {
+func (s *server) install(build func(path string) error) {
 	s.t.Helper()
 	fresh := s.path() + ".new"
-	if err := errors.Join(make(fresh), os.Rename(fresh, s.path())); err != nil {
+	if err := errors.Join(build(fresh), os.Rename(fresh, s.path())); err != nil {
 		s.t.Fatal(err)
 	}
 }
