@@ -5,16 +5,16 @@ package spelling
 func Nearest(word string, known []string) string {
 	best, least := "", len(word)/3+1 // fewer edits than this count as a slip
 	for _, k := range known {
-		if d := edits(word, k); d < least {
+		if d := Edits(word, k); d < least {
 			best, least = k, d
 		}
 	}
 	return best
 }
 
-// edits is how many bytes have to be put in, left out, exchanged, or swapped with the next one: the Levenshtein
+// Edits is how many bytes have to be put in, left out, exchanged, or swapped with the next one: the Levenshtein
 // distance, with what fingers do most often counted once.
-func edits(a, b string) int {
+func Edits(a, b string) int {
 	before, row := make([]int, len(b)+1), make([]int, len(b)+1) // of the byte before the last one of a, and of that
 	for j := range row {
 		row[j] = j

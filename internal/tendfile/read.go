@@ -1,0 +1,409 @@
+package tendfile
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"tend.example/tend/internal/spelling"
+)
+
+// Key is a setting of the command line that a file can have, too.
+type Key struct {
+	Name    string
+	Type    string // "text", "bool", "number", "duration", or "list" of texts
+	Doc     string
+	Default string
+}
+
+// File is what stands in a file.
+type File struct {
+	Settings    map[string]Setting // by Key.Name
+	Services    []Service
+	HasServices bool // also when there is none in the list
+	Policies    []Policy
+	At          map[string]Place // of every key, such as "services[0].http.addr"
+}
+
+// Setting is the value of a Key.
+type Setting struct {
+	Place  // of the value
+	Values []string
+}
+
+// Policy is an entry of policies.
+type Policy struct {
+	Place        // of the value
+	Path  string // "": the one of default
+	Text  string
+}
+
+// Rules is what Read has to be told.
+type Rules struct {
+	Keys     []Key
+	Schedule func(schedule, zone string) error // tells what is wrong with a schedule of a job; nil: nothing is
+}
+
+// Read reads a file. Its error is Faults, all that there are. What it returns beside them is what could be read.
+func (r Rules) Read(name string, text []byte) (*File, error) {
+	f := &File{Settings: map[string]Setting{}, At: map[string]Place{}}
+	body, err := parse(name, text)
+	if err != nil || body == nil {
+		return f, err
+	}
+	d := &reader{Rules: r, name: name, file: f}
+	d.top(body)
+	if len(d.faults) > 0 {
+		return f, d.faults.Sorted()
+	}
+	return f, nil
+}
+
+// reader is one reading of a file.
+type reader struct {
+	Rules
+	name   string
+	file   *File
+	faults Faults
+}
+
+func (d *reader) fault(n ast.Node, format string, args ...any) {
+	d.faults.Add(place(d.name, start(n)), format, args...)
+}
+
+// mapping calls read for every key of a mapping, and tells of those that are there twice, or that are not known.
+func (d *reader) mapping(path string, n ast.Node, known []string, read func(key string, at *ast.MappingValueNode)) bool {
+	pairs, ok := entries(n)
+	if !ok {
+		d.mistyped(path, n, "a mapping")
+		return false
+	}
+	seen := map[string]bool{}
+	for _, pair := range pairs {
+		key, kind := scalar(pair.Key)
+		switch {
+		case kind != "text" && kind != "number":
+			d.fault(pair.Key, "%s: want text as a key, got %s", nonempty(path), kind)
+		case seen[key]:
+			d.fault(pair.Key, "key %q is there twice", key)
+		case known != nil && !slices.Contains(known, key):
+			d.unknown(path, key, pair.Key, known)
+		default:
+			d.file.At[join(path, key)] = place(d.name, start(pair.Key))
+			read(key, pair)
+		}
+		seen[key] = true
+	}
+	return true
+}
+
+func (d *reader) unknown(path, key string, at ast.Node, known []string) {
+	instead := map[string]string{
+		"policy": "policies has them", "command": "services has them", "job": "services has them",
+		"config": "it is only a flag", "help": "it is only a flag", "version": "it is only a flag",
+	}
+	if path == "" && instead[key] != "" {
+		d.fault(at, "unknown key %q: %s", key, instead[key])
+		return
+	}
+	h := hint(key, known)
+	if h == "" {
+		h = "; there are " + strings.Join(known, ", ")
+	}
+	d.fault(at, "unknown key %q%s", key, h)
+}
+
+func (d *reader) mistyped(path string, n ast.Node, want string) {
+	_, got := scalar(n)
+	switch got {
+	case "number":
+		got = "a number"
+	case "fraction":
+		got = "a number with a fraction"
+	case "bool":
+		got = "true or false"
+	}
+	d.fault(n, "%s: want %s, got %s", nonempty(path), want, got)
+}
+
+func nonempty(path string) string {
+	if path == "" {
+		return "the file"
+	}
+	return path
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// --- the top -----------------------------------------------------------------------------------------
+
+func (d *reader) top(n ast.Node) {
+	known := make([]string, 0, len(d.Keys)+2)
+	byName := map[string]Key{}
+	for _, k := range d.Keys {
+		known = append(known, k.Name)
+		byName[k.Name] = k
+	}
+	known = append(known, "services", "policies")
+	d.mapping("", n, known, func(key string, at *ast.MappingValueNode) {
+		switch key {
+		case "services":
+			d.file.HasServices = true
+			d.value(key, at.Value, reflect.ValueOf(&d.file.Services).Elem(), "")
+		case "policies":
+			d.policies(at.Value)
+		default:
+			d.setting(byName[key], at.Value)
+		}
+	})
+}
+
+func (d *reader) setting(k Key, n ast.Node) {
+	s := Setting{Place: place(d.name, start(n))}
+	if list, ok := n.(*ast.SequenceNode); ok && k.Type == "list" {
+		for i, entry := range list.Values {
+			if text, ok := d.text(fmt.Sprintf("%s[%d]", k.Name, i), entry, "list"); ok {
+				s.Values = append(s.Values, text)
+			}
+		}
+	} else {
+		text, ok := d.text(k.Name, n, k.Type)
+		if !ok {
+			return
+		}
+		if _, err := duration(text); k.Type == "duration" && err != nil {
+			d.fault(n, "%s: %v", k.Name, err)
+			return
+		}
+		s.Values = []string{text}
+	}
+	d.file.Settings[k.Name] = s
+}
+
+// text is a scalar whose type fits.
+func (d *reader) text(path string, n ast.Node, want string) (string, bool) {
+	text, kind := scalar(n)
+	fits := kind == want
+	switch want {
+	case "duration":
+		fits = kind == "text" || kind == "number" && text == "0"
+	case "list":
+		fits = kind == "text"
+	case "any": // a variable of the environment is text, whatever YAML makes of it
+		fits = kind == "text" || kind == "number" || kind == "fraction" || kind == "bool"
+	}
+	names := map[string]string{
+		"text": "text (in quotes, if YAML takes it for something else)", "bool": "true or false", "number": "a number", "duration": "a duration, such as 90s", "list": "text, or a list of texts", "any": "text",
+	}
+	if !fits {
+		d.mistyped(path, n, names[want])
+	}
+	return text, fits
+}
+
+func (d *reader) policies(n ast.Node) {
+	d.mapping("policies", n, nil, func(key string, at *ast.MappingValueNode) {
+		text, ok := d.text("policies."+key, at.Value, "text")
+		if !ok {
+			return
+		}
+		if err := CheckPolicy(text); err != nil {
+			d.fault(at.Value, "policies.%s: %v", key, err)
+			return
+		}
+		p := Policy{Place: place(d.name, start(at.Value)), Path: key, Text: text}
+		switch key {
+		case "":
+			d.fault(at.Key, "policies: an empty path; the one for all is default")
+			return
+		case "default":
+			p.Path = ""
+		}
+		d.file.Policies = append(d.file.Policies, p)
+	})
+}
+
+// --- services ----------------------------------------------------------------------------------------
+
+// value reads a value into what v is. tag is that of the field.
+func (d *reader) value(path string, n ast.Node, v reflect.Value, tag reflect.StructTag) {
+	d.file.At[path+"="] = place(d.name, start(n))
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		v = v.Elem()
+	}
+	form := tag.Get("form")
+	switch {
+	case v.Type() == reflect.TypeFor[time.Duration]():
+		if text, ok := d.text(path, n, "duration"); ok {
+			set(d, path, n, v, func() (time.Duration, error) { return duration(text) })
+		}
+	case v.Kind() == reflect.String:
+		d.string(path, n, v, tag)
+	case v.Kind() == reflect.Bool:
+		if text, ok := d.text(path, n, "bool"); ok {
+			v.SetBool(strings.EqualFold(text, "true"))
+		}
+	case v.Kind() == reflect.Int:
+		if text, ok := d.text(path, n, "number"); ok {
+			set(d, path, n, v, func() (int, error) { return number(text, form) })
+		}
+	case v.Kind() == reflect.Slice:
+		d.list(path, n, v, tag)
+	case v.Kind() == reflect.Map:
+		d.table(path, n, v, form)
+	default:
+		d.object(path, n, v)
+	}
+}
+
+// set stores what get returns, or tells why it doesn't.
+func set[T any](d *reader, path string, n ast.Node, v reflect.Value, get func() (T, error)) {
+	got, err := get()
+	if err != nil {
+		d.fault(n, "%s: %v", path, err)
+		return
+	}
+	v.Set(reflect.ValueOf(got))
+}
+
+func (d *reader) string(path string, n ast.Node, v reflect.Value, tag reflect.StructTag) {
+	text, ok := d.text(path, n, "text")
+	if !ok {
+		return
+	}
+	v.SetString(text)
+	if enum := tag.Get("enum"); enum != "" {
+		if values := strings.Split(enum, ","); !slices.Contains(values, text) {
+			d.fault(n, "%s: %q is none of %s%s", path, text, strings.Join(values, ", "), hint(text, values))
+		}
+		return
+	}
+	if check := formOf(tag.Get("form")).check; check != nil {
+		if err := check(text); err != nil {
+			d.fault(n, "%s: %v", path, err)
+		}
+	}
+}
+
+func (d *reader) list(path string, n ast.Node, v reflect.Value, tag reflect.StructTag) {
+	list, ok := n.(*ast.SequenceNode)
+	words := tag.Get("form") == "words"
+	if text, kind := scalar(n); words && kind == "text" {
+		set(d, path, n, v, func() ([]string, error) { return SplitWords(text) })
+		return
+	}
+	if !ok {
+		want := "a list"
+		if words {
+			want = "text, or a list of texts"
+		}
+		d.mistyped(path, n, want)
+		return
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(list.Values), len(list.Values)))
+	for i, entry := range list.Values {
+		d.value(fmt.Sprintf("%s[%d]", path, i), entry, v.Index(i), tag)
+	}
+	if words && (len(list.Values) == 0 || v.Index(0).String() == "") {
+		d.fault(n, "%s: no command", path)
+	}
+}
+
+func (d *reader) table(path string, n ast.Node, v reflect.Value, form string) {
+	v.Set(reflect.MakeMap(v.Type()))
+	d.mapping(path, n, nil, func(key string, at *ast.MappingValueNode) {
+		if err := formOf(form).check(key); err != nil {
+			d.fault(at.Key, "%s: %v", path, err)
+			return
+		}
+		entry := reflect.New(v.Type().Elem()).Elem()
+		if entry.Kind() == reflect.String {
+			if text, ok := d.text(path+"."+key, at.Value, "any"); ok {
+				entry.SetString(text)
+			}
+		} else {
+			d.value(path+"."+key, at.Value, entry, "")
+		}
+		v.SetMapIndex(reflect.ValueOf(key), entry)
+	})
+	if v.Type().Elem().Kind() != reflect.String && v.Len() == 0 {
+		d.fault(n, "%s: nothing in it", path)
+	}
+}
+
+func (d *reader) object(path string, n ast.Node, v reflect.Value) {
+	fields := fieldsOf(v.Type())
+	known := make([]string, len(fields))
+	for i, f := range fields {
+		known[i] = f.key
+	}
+	there := map[string]bool{}
+	ok := d.mapping(path, n, known, func(key string, at *ast.MappingValueNode) {
+		there[key] = true
+		f := fields[slices.Index(known, key)]
+		d.value(join(path, key), at.Value, v.FieldByIndex(f.Index), f.Tag)
+	})
+	if !ok {
+		return
+	}
+	var kinds, got []string
+	for _, f := range fields {
+		if f.need && !there[f.key] {
+			d.fault(n, "%s: %s is missing", path, f.key)
+		}
+		if f.kind {
+			kinds = append(kinds, f.key)
+			if there[f.key] {
+				got = append(got, f.key)
+			}
+		}
+	}
+	if len(kinds) > 0 && len(got) != 1 {
+		d.fault(n, "%s: want exactly one of %s, got %s", path, strings.Join(kinds, ", "), orNone(got))
+	}
+	d.meaning(path, n, v)
+}
+
+// hint is a suggestion to put behind an error, or "".
+func hint(word string, known []string) string {
+	if len(word) > 64 { // that is no slip
+		return ""
+	}
+	if near := spelling.Nearest(word, known); near != "" {
+		return fmt.Sprintf("; did you mean %s?", near)
+	}
+	return ""
+}
+
+func orNone(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+// field is a field of a type that a file can say.
+type field struct {
+	reflect.StructField
+	key        string
+	need, kind bool
+}
+
+func fieldsOf(t reflect.Type) (fields []field) {
+	for _, f := range reflect.VisibleFields(t) {
+		if key := f.Tag.Get("key"); key != "-" && !f.Anonymous {
+			fields = append(fields, field{f, key, f.Tag.Get("need") == "true", f.Tag.Get("kind") == "true"})
+		}
+	}
+	return fields
+}
