@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"tend.example/tend/supervise"
@@ -120,25 +122,30 @@ func (s *service) drill(m mode) error {
 
 // Set holds the services of one tree that can be made to fail. The zero Set is empty.
 type Set struct {
+	mu       sync.Mutex
 	root     string
 	services map[string]*service // by path
 }
 
 // Wrap makes every service of the tree one that can be drilled, those of groups below included; a
-// group itself, and a pool, stays as it is. Call it once, before the tree is served.
+// group itself, and a pool, stays as it is. Call it before the tree is served, and with another tree before that takes
+// its place by Update: a service that stood at the same path before has the same wrapper.
 func (s *Set) Wrap(tree *supervise.Group) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.root = tree.Name
+	before := s.services
 	s.services = map[string]*service{}
-	s.wrap(tree.Name, tree.Children)
+	s.wrap(tree.Name, tree.Children, before)
 }
 
-func (s *Set) wrap(path string, children []supervise.Child) {
+func (s *Set) wrap(path string, children []supervise.Child, before map[string]*service) {
 	for i := range children {
 		child := &children[i]
 		at := path + "/" + child.Name
 		switch service := child.Service.(type) {
 		case *supervise.Group:
-			s.wrap(at, service.Children)
+			s.wrap(at, service.Children, before)
 			continue
 		case *supervise.Pool: // inside a wrapper it would be none
 			continue
@@ -146,7 +153,10 @@ func (s *Set) wrap(path string, children []supervise.Child) {
 		if _, ok := child.Service.(interface{ NotifiesReady() }); ok {
 			child.WaitReady = true // the wrapper hides the method
 		}
-		wrapper := &service{inside: child.Service}
+		wrapper := before[at]
+		if wrapper == nil || !same(wrapper.inside, child.Service) {
+			wrapper = &service{inside: child.Service}
+		}
 		s.services[at] = wrapper
 		child.Service = wrapper
 		if c, ok := wrapper.inside.(io.Closer); ok {
@@ -166,10 +176,7 @@ func (s *Set) Fail(path, asked string) error {
 	if err != nil {
 		return err
 	}
-	target := s.services[path]
-	if target == nil {
-		target = s.services[s.root+"/"+path]
-	}
+	target := s.find(path)
 	if target == nil {
 		return fmt.Errorf("drill %s: %w", path, supervise.ErrNoChild)
 	}
@@ -177,4 +184,18 @@ func (s *Set) Fail(path, asked string) error {
 		return fmt.Errorf("drill %s: %w", path, err)
 	}
 	return nil
+}
+
+func (s *Set) find(path string) *service {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if target := s.services[path]; target != nil {
+		return target
+	}
+	return s.services[s.root+"/"+path]
+}
+
+// same tells whether two services are one value, as supervise.Group.Update does.
+func same(a, b supervise.Service) bool {
+	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.ValueOf(a).Comparable() && a == b
 }
