@@ -47,6 +47,14 @@ type View struct {
 	// program goes on. nil: there is no /api/v1/upgrade.
 	Upgrade func(ctx context.Context) error
 
+	// Reload loads the configuration again and applies what has changed, or tells what it would do. Its report is
+	// answered as JSON. A *supervise.ExitError says that the configuration is not right. nil: there is no
+	// /api/v1/reload.
+	Reload func(ctx context.Context, dryRun bool) (report any, err error)
+
+	// Reloads tells what Reload has done so far. It goes with Reload.
+	Reloads func() any
+
 	// Metrics is served at /metrics. nil: nothing is.
 	Metrics http.Handler
 
@@ -149,6 +157,9 @@ func (s *server) routes() []route {
 	}
 	if s.Upgrade != nil {
 		routes = append(routes, route{http.MethodPost, "/api/v1/upgrade", s.upgrade})
+	}
+	if s.Reload != nil {
+		routes = append(routes, route{http.MethodGet, "/api/v1/reload", s.reloads}, route{http.MethodPost, "/api/v1/reload", s.reload})
 	}
 	if s.Drill != nil {
 		routes = append(routes, route{http.MethodPost, drillPrefix + "*path", s.oldDrill})

@@ -65,6 +65,7 @@ func TestTheDocumentHasTheRoutesAndTheRoutesAreInTheDocument(t *testing.T) {
 		v.Drill = func(string, string) error { return nil }
 		v.Upgrade = func(context.Context) error { return nil }
 		v.Metrics, v.Dashboard = http.NotFoundHandler(), http.NotFoundHandler()
+		v.Reload, v.Reloads = func(context.Context, bool) (any, error) { return nil, nil }, func() any { return nil }
 	})
 	_, text := ask(s.handler, "GET", "/api/v1/openapi.json", "Authorization", "Bearer "+token)
 	var document struct {
