@@ -2,8 +2,7 @@
 // operator's view of both, kept as a supervision tree. Its commands talk to a daemon that runs.
 //
 // Exit codes of the daemon: 0 stopped as asked, 1 a service was fatal or given up on, 64 usage, 69 an address was
-// not to be had, 70 something had to be abandoned while stopping, 78 a file that was named can't be used, 128+n
-// ended by a second signal n.
+// not to be had, 70 something had to be abandoned while stopping, 78 configuration, 128+n ended by a second signal n.
 package main
 
 import (
@@ -23,6 +22,7 @@ import (
 
 	"tend.example/tend/internal/cli"
 	"tend.example/tend/internal/config"
+	"tend.example/tend/internal/kinds"
 	"tend.example/tend/supervise"
 )
 
@@ -46,35 +46,36 @@ func process() int {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return cli.Program{
 		Version: version(),
-		Serve:   func(ctx context.Context, cfg config.Config) int { return serve(ctx, cfg, stderr) },
-		Check: func(cfg config.Config) error {
-			_, err := newTree(cfg, newLogbook(cfg, io.Discard), nil)
-			return err
+		Loader:  config.Loader{Env: os.Environ(), Schedule: kinds.Schedule},
+		Serve: func(ctx context.Context, l config.Loader, s *config.Settings) int {
+			return serve(ctx, l, s, stderr)
 		},
 		Stdin: os.Stdin, Stdout: stdout, Stderr: stderr,
 	}.Run(ctx, args)
 }
 
-// serve is the daemon.
-func serve(ctx context.Context, cfg config.Config, stderr io.Writer) int {
-	outlive(syscall.SIGHUP) // a daemon does not end with the terminal that it was started from; a command does
-	if err := keepCrashes(cfg.CrashLog); err != nil {
+// serve is the daemon. It reloads at every SIGHUP, and so does not end with the terminal that it was started from; a
+// command does.
+func serve(ctx context.Context, l config.Loader, s *config.Settings, stderr io.Writer) int {
+	hangups := make(chan os.Signal, 1) // one waits while a reload is under way, and stands for all that come
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	if err := keepCrashes(s.CrashLog); err != nil {
 		return refuse(stderr, err)
 	}
-	log := newLogbook(cfg, stderr)
-	around, err := meetNeighbours(cfg, log.Logger)
+	book := newLogbook(s.Config, stderr)
+	p, err := newProgram(l, s, book)
 	if err != nil {
 		return refuse(stderr, err)
 	}
-	tree, err := newTree(cfg, log, around.upgrade)
-	if err != nil {
-		return refuse(stderr, err)
+	defer pump(book.sink)()
+	for _, text := range s.Warnings {
+		book.Warn("configuration", "warning", text)
 	}
-	defer pump(log.sink)()
-	limitMemory(log.Logger)
-	err, asked := around.serve(ctx, tree)
-	log.sink.Settle()
-	return logExit(log.Logger, err, asked)
+	limitMemory(book.Logger)
+	err = p.serve(ctx, hangups)
+	book.sink.Settle()
+	return logExit(book.Logger, err, context.Cause(ctx))
 }
 
 // refuse says in one line why nothing was started.

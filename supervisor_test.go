@@ -3,9 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"log/slog"
-	"net"
 	"regexp"
 	"strings"
 	"sync"
@@ -15,22 +13,24 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tend.example/tend/internal/config"
-	"tend.example/tend/services"
+	"tend.example/tend/internal/kinds"
+	"tend.example/tend/services/admin/logring"
 	"tend.example/tend/supervise"
 )
 
 // newTestTree is the tree for args, which listens on free ports unless they say otherwise.
 func newTestTree(t *testing.T, log *slog.Logger, args ...string) *supervise.Group {
 	t.Helper()
-	cfg, err := config.Parse(append([]string{"--http-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0"}, args...))
+	l := config.Loader{Args: append([]string{"--http-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0"}, args...), Schedule: kinds.Schedule}
+	s, err := l.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree, err := newTree(cfg, logbook{Logger: log}, nil)
+	p, err := newProgram(l, s, logbook{Logger: log, lines: &logring.Ring{}, level: &slog.LevelVar{}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tree
+	return p.tree
 }
 
 func TestShapeOfTheTree(t *testing.T) {
@@ -67,11 +67,7 @@ func TestProgramsAreChildrenOfTheRoot(t *testing.T) {
 }
 
 func TestAScheduleThatNeverComesIsAFaultOfTheCommandLine(t *testing.T) {
-	cfg, err := config.Parse([]string{"--job", "a: 0 0 30 2 *: true"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = newTree(cfg, logbook{Logger: slog.New(slog.DiscardHandler)}, nil)
+	_, err := config.Loader{Args: []string{"--job", "a: 0 0 30 2 *: true"}, Schedule: kinds.Schedule}.Load()
 	if got := supervise.ExitCode(err); got != 64 || !strings.Contains(err.Error(), `--job "a: 0 0 30 2 *: true": `) {
 		t.Errorf("got %v with code %d, want the flag and 64", err, got)
 	}
@@ -174,25 +170,4 @@ func (f *logFile) text() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.all.String()
-}
-
-func TestAddressThatIsTakenLaterIsAnOrdinaryFailure(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer taken.Close()
-	log := slog.New(slog.DiscardHandler)
-	service := &mustListen{HTTP: &services.HTTP{Addr: "127.0.0.1:0", Log: log}}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := service.Serve(ctx); err != nil && !errors.Is(err, context.Canceled) {
-		t.Errorf("first run: got %v, want a clean end", err)
-	}
-	service.Addr = taken.Addr().String()
-	err = service.Serve(t.Context())
-	var refused *services.ListenError
-	if !errors.As(err, &refused) || supervise.ExitCode(err) != 1 {
-		t.Errorf("second run: got %v with exit code %d, want a plain ListenError", err, supervise.ExitCode(err))
-	}
 }

@@ -15,6 +15,7 @@ import (
 	"tend.example/tend/internal/cli/client"
 	"tend.example/tend/internal/cli/show"
 	"tend.example/tend/internal/config"
+	"tend.example/tend/internal/tendfile"
 	"tend.example/tend/supervise"
 )
 
@@ -34,11 +35,11 @@ const (
 type Program struct {
 	Version string
 
-	// Serve is the daemon. It returns the exit code.
-	Serve func(ctx context.Context, cfg config.Config) int
+	// Loader finds settings; its Args are filled in.
+	Loader config.Loader
 
-	// Check tells what Serve would refuse.
-	Check func(cfg config.Config) error
+	// Serve is the daemon with settings, and with what found them. It returns the exit code.
+	Serve func(ctx context.Context, l config.Loader, s *config.Settings) int
 
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
@@ -98,6 +99,10 @@ func (c *commands) complain(err error) {
 	}
 	var code said
 	if errors.As(err, &code) || errors.Is(err, syscall.EPIPE) {
+		return
+	}
+	if faults := tendfile.Faults(nil); errors.As(err, &faults) {
+		fmt.Fprintf(c.Stderr, "%s\n", faults) // an editor finds its way by lines that begin with a place
 		return
 	}
 	fmt.Fprintf(c.Stderr, "tend: %s\n", show.Plain(explain(err)))

@@ -2,11 +2,11 @@ package cli
 
 import (
 	"cmp"
+	"fmt"
+	"io"
 	"runtime"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
-
 	"tend.example/tend/internal/cli/show"
 	"tend.example/tend/internal/config"
 )
@@ -33,44 +33,40 @@ type setting struct {
 }
 
 func (c *commands) configShow() *cobra.Command {
-	var cfg config.Config
+	var flags config.Flags
 	cmd := &cobra.Command{
-		Use:     "show [FLAG...]",
-		Short:   "Show each setting and where it comes from",
-		Long:    "Show each setting that a daemon with these flags would have, and where it comes from. The last two are those of the\ncommands that talk to a daemon.",
-		Example: "tend config show --drill --timer-every 5s",
+		Use:   "show [FLAG...]",
+		Short: "Show the settings and where each comes from",
+		Long: "Show the settings that a daemon with these flags would have here, and where each comes from: in the form of a\n" +
+			"configuration file, with secrets masked. With -o json it is the flags alone, and those of the commands that talk to a daemon.",
+		Example: "tend config show --config tend.yaml --log-level debug",
 		Args:    atMost(),
 	}
-	cfg.Bind(cmd.Flags())
-	own := pflag.NewFlagSet("", pflag.ContinueOnError)
-	new(config.Config).Bind(own)
+	flags.Bind(cmd.Flags())
 	f := formatFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := c.check(cfg); err != nil {
+	cmd.RunE = func(*cobra.Command, []string) error {
+		s, err := c.load(flags.Args())
+		if err != nil {
+			return err
+		}
+		if *f != formatJSON {
+			_, err := io.WriteString(c.Stdout, s.Show())
 			return err
 		}
 		var settings []setting
-		cmd.Flags().VisitAll(func(flag *pflag.Flag) {
-			if own.Lookup(flag.Name) == nil {
-				return
-			}
-			from := "default"
-			if flag.Changed {
-				from = "flag"
-			}
-			settings = append(settings, setting{flag.Name, flag.Value.String(), from})
+		s.EachFlag(func(name, value string, from config.Origin) {
+			settings = append(settings, setting{name, value, from.String()})
 		})
-		settings = append(settings, c.ownSetting("admin", c.admin, envAdmin, defaultAdmin), c.ownSetting("token-file", c.tokenFile, envTokenFile, ""))
-		if *f == formatJSON {
-			return c.json(settings)
-		}
-		t := show.Table{Heads: []string{"SETTING", "VALUE", "FROM"}}
-		for _, s := range settings {
-			t.Add(show.Text(s.Name), show.Text(show.Plain(s.Value)), show.In(show.Faint, s.From))
-		}
-		return t.Write(c.Stdout, c.unlessWide(formatWide))
+		return c.json(append(settings, c.ownSetting("admin", c.admin, envAdmin, defaultAdmin), c.ownSetting("token-file", c.tokenFile, envTokenFile, "")))
 	}
 	return cmd
+}
+
+// load is what a daemon with these flags would have.
+func (c *commands) load(args []string) (*config.Settings, error) {
+	l := c.Loader
+	l.Args = args
+	return l.Load()
 }
 
 // ownSetting is one of the commands'.
@@ -85,29 +81,56 @@ func (c *commands) ownSetting(name, flag, env, otherwise string) setting {
 }
 
 func (c *commands) configCheck() *cobra.Command {
-	var cfg config.Config
+	var flags config.Flags
 	cmd := &cobra.Command{
-		Use:     "check [FLAG...]",
-		Short:   "Check the flags of a daemon, without running it",
-		Long:    "Check the flags of a daemon, without running it. The exit code and what is said are those of the daemon itself; what only\nthe system can tell, such as whether an address is free, is not looked at.",
-		Example: "tend config check --policy 'hello:restart=on-failure' --job 'nightly: 0 3 * * *: ./backup.sh'",
-		Args:    atMost(),
-		RunE: func(*cobra.Command, []string) error {
-			if err := c.check(cfg); err != nil {
+		Use:   "check [FLAG...] [FILE]",
+		Short: "Check a configuration file and the flags of a daemon, without running it",
+		Long: "Check FILE, or the file that a daemon would find here, and with it the environment and the flags. All faults of a file are told,\n" +
+			"as FILE:LINE:COLUMN. The exit code and what is said are those of the daemon itself; what only\nthe system can tell, such as whether an address is free, is not looked at.",
+		Example: "tend config check tend.yaml\ntend config check --policy 'hello:restart=on-failure' --job 'nightly: 0 3 * * *: ./backup.sh'",
+		Args:    atMost("FILE"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			given := flags.Args()
+			for _, file := range args {
+				given = append(given, "--config="+file)
+			}
+			s, err := c.load(given)
+			if err != nil {
 				return err
+			}
+			for _, text := range s.Warnings {
+				fmt.Fprintf(c.Stderr, "tend: warning: %s\n", show.Plain(text))
 			}
 			return c.print("ok")
 		},
 	}
-	cfg.Bind(cmd.Flags())
+	flags.Bind(cmd.Flags())
 	return cmd
 }
 
-func (c *commands) check(cfg config.Config) error {
-	if err := cfg.Check(); err != nil {
-		return err
+func (c *commands) init() *cobra.Command {
+	return &cobra.Command{
+		Use:   "init [FILE]",
+		Short: "Write a configuration file to begin with",
+		Long: "Write tend.yaml, or FILE, with every setting in it as a comment, and examples of services. A file that is there stays as it is. With - it is\n" +
+			"written to the standard output.",
+		Example: "tend init\ntend init - | less",
+		Args:    atMost("FILE"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			path := "tend.yaml"
+			if len(args) == 1 {
+				path = args[0]
+			}
+			if path == "-" {
+				_, err := io.WriteString(c.Stdout, config.Template())
+				return err
+			}
+			if err := config.WriteTemplate(path); err != nil {
+				return err
+			}
+			return c.print(show.Plain(path) + " is written; try: tend --config " + show.Plain(path))
+		},
 	}
-	return c.Check(cfg)
 }
 
 // build is what tend version -o json tells.

@@ -130,11 +130,10 @@ func run(ctx context.Context, admin string, args ...string) result {
 	var stdout, stderr bytes.Buffer
 	program := cli.Program{
 		Version: "v1.2.3",
-		Serve: func(_ context.Context, cfg config.Config) int {
-			fmt.Fprintln(&stdout, "serves at", cfg.HTTPAddr)
+		Serve: func(_ context.Context, _ config.Loader, s *config.Settings) int {
+			fmt.Fprintln(&stdout, "serves at", s.HTTPAddr)
 			return 0
 		},
-		Check:  func(config.Config) error { return nil },
 		Stdout: &stdout, Stderr: &stderr,
 		Env: func(key string) string { return map[string]string{"TEND_ADMIN": admin}[key] },
 		Now: noon,

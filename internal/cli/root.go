@@ -39,7 +39,7 @@ const (
 )
 
 func (c *commands) root() *cobra.Command {
-	var cfg config.Config
+	var flags config.Flags
 	var showVersion bool
 	root := &cobra.Command{
 		Use:   "tend",
@@ -54,10 +54,10 @@ func (c *commands) root() *cobra.Command {
 				_, err := fmt.Fprintln(c.Stdout, "tend", c.Version)
 				return err
 			}
-			return c.serve(cmd, cfg)
+			return c.serve(cmd, flags.Args())
 		},
 	}
-	cfg.Bind(root.Flags())
+	flags.Bind(root.Flags())
 	root.Flags().BoolVar(&showVersion, "version", false, "print the version and exit")
 	root.PersistentFlags().SortFlags = false
 	root.PersistentFlags().BoolP("help", "h", false, "print this and exit")
@@ -69,9 +69,9 @@ func (c *commands) root() *cobra.Command {
 	root.AddGroup(&cobra.Group{ID: groupLook, Title: "Look:"}, &cobra.Group{ID: groupSteer, Title: "Steer:"},
 		&cobra.Group{ID: groupJobs, Title: "Jobs:"}, &cobra.Group{ID: groupOwn, Title: "And:"})
 	c.addTo(root, groupLook, c.status(), c.tree(), c.top(), c.events(), c.logs(), c.stacks())
-	c.addTo(root, groupSteer, c.act("restart"), c.act("stop"), c.act("start"), c.act("reset"), c.policy(), c.logLevel(), c.upgrade(), c.drill())
+	c.addTo(root, groupSteer, c.act("restart"), c.act("stop"), c.act("start"), c.act("reset"), c.policy(), c.logLevel(), c.reload(), c.upgrade(), c.drill())
 	c.addTo(root, groupJobs, c.next(), c.trigger(), c.act("pause"), c.act("resume"), c.act("cancel"))
-	c.addTo(root, groupOwn, c.config(), c.version())
+	c.addTo(root, groupOwn, c.config(), c.init(), c.version())
 	root.SetHelpCommand(c.helpCommand())
 	root.SetHelpCommandGroupID(groupOwn)
 	root.SetCompletionCommandGroupID(groupOwn)
@@ -86,16 +86,19 @@ func (c *commands) addTo(root *cobra.Command, group string, cmds ...*cobra.Comma
 }
 
 // serve is the daemon.
-func (c *commands) serve(cmd *cobra.Command, cfg config.Config) error {
+func (c *commands) serve(cmd *cobra.Command, args []string) error {
 	for name, instead := range map[string]string{"admin": "--admin-addr", "token-file": "--admin-token-file"} {
 		if cmd.Flags().Changed(name) {
 			return usage("--%s is for commands, such as tend status; the daemon has %s", name, instead)
 		}
 	}
-	if err := cfg.Check(); err != nil {
+	l := c.Loader
+	l.Args = args
+	s, err := l.Load()
+	if err != nil {
 		return err
 	}
-	if code := c.Serve(cmd.Context(), cfg); code != 0 {
+	if code := c.Serve(cmd.Context(), l, s); code != 0 {
 		return said(code)
 	}
 	return nil

@@ -41,7 +41,7 @@ func (a *Admin) flags(flags *pflag.FlagSet) {
 
 func (a *Admin) check() error {
 	if a.ReadTokenFile != "" && a.TokenFile == "" {
-		return errors.New("--admin-read-token-file: goes with --admin-token-file only")
+		return errors.New("goes with --admin-token-file only")
 	}
 	return nil
 }

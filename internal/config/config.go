@@ -1,11 +1,11 @@
-// Package config turns the daemon's command line into plain, checked values.
+// Package config turns the daemon's command line, its environment and its file into plain, checked values: a flag
+// counts more than a variable of the environment, that more than the file, and that more than the default.
 package config
 
 import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,11 +14,9 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"tend.example/tend/internal/tendfile"
 	"tend.example/tend/supervise"
 )
-
-// ownChildren are the children that the daemon has by itself.
-var ownChildren = []string{"admin", "hello", "timer"}
 
 // exitUsage is EX_USAGE of sysexits.
 const exitUsage = 64
@@ -32,27 +30,22 @@ type Config struct {
 	Policies        Policies
 	ShutdownTimeout time.Duration // 0: no bound
 	DrainDelay      time.Duration // less than ShutdownTimeout
-	UpgradeTimeout  time.Duration // positive
 	LogLevel        slog.Level
 	LogFormat       string // "auto", "text" or "json"
 	CrashLog        string // a file; "": none
 	Drill           bool
 	Programs        []Program // in the order of the command line; no two of one name, nor of a child of the daemon's own
 	Without         []string  // children that are left out
+	ConfigFile      string    // the file that was asked for; "": the usual places
+	Watch           bool      // the file is loaded again when it changes
 }
 
-// Parse reads arguments that are flags and nothing else, and checks them as Check does.
+// Parse reads the arguments that follow the program's name, and nothing else: see Loader. Its error is one line that
+// names the flag at fault, and a *supervise.ExitError with code 64; or 78 when a token's file can't be used, and 69 when
+// everybody could reach the admin address without a token.
 func Parse(args []string) (Config, error) {
-	var c Config
-	flags := pflag.NewFlagSet("tend", pflag.ContinueOnError)
-	c.Bind(flags)
-	if err := flags.Parse(args); err != nil {
-		return c, usageError(err)
-	}
-	if flags.NArg() > 0 {
-		return c, usageError(fmt.Errorf("unexpected argument %q", flags.Arg(0)))
-	}
-	return c, c.Check()
+	s, err := Loader{Args: args, Bare: true}.Load()
+	return s.Config, err
 }
 
 // Bind adds a flag for each setting, and sets the default.
@@ -69,85 +62,49 @@ func (c *Config) Bind(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&c.Without, "without", nil, "`NAME,...` of children to leave out, such as hello,timer")
 	flags.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", 30*time.Second, "budget for stopping everything; 0: no bound")
 	flags.DurationVar(&c.DrainDelay, "drain-delay", 0, "how long hello goes on accepting once it is told to stop: what a load balancer takes to find out; part of --shutdown-timeout")
-	flags.DurationVar(&c.UpgradeTimeout, "upgrade-timeout", 30*time.Second, "how long a new process may take to be ready, at an upgrade, before it is given up")
 	flags.TextVar(&c.LogLevel, "log-level", slog.LevelInfo, "lowest `level` logged: debug, info, warn or error")
 	flags.StringVar(&c.LogFormat, "log-format", "auto", "`text` or json; auto is JSON, but on a terminal text with colours")
 	flags.StringVar(&c.CrashLog, "crash-log", "", "`FILE` that also gets what the runtime prints when it ends the process, such as a panic that nobody could catch")
+	flags.StringVar(&c.ConfigFile, "config", "", "configuration `FILE`; without it $XDG_CONFIG_HOME/tend/tend.yaml or /etc/tend/tend.yaml, if there is one")
+	flags.BoolVar(&c.Watch, "watch", false, "load the configuration file again when it changes, as SIGHUP does")
 	flags.BoolVar(&c.Drill, "drill", false, "let POST /api/v1/services/PATH/drill?mode=error|panic|goexit|hang|fatal on the admin address make a service fail")
 }
 
-// Check finds what can be known to be wrong without a tree, and reads the files with tokens. Its error is one line that
-// names the flag at fault, and a *supervise.ExitError with code 64; or 78 when a token's file can't be used, and 69 when
-// everybody could reach the admin address without a token.
-func (c *Config) Check() error {
-	if err := c.check(); err != nil {
-		return usageError(err)
-	}
-	return c.readTokens()
+// keyFault is what is wrong with the value of a flag, wherever that came from.
+type keyFault struct {
+	key string
+	err error
 }
 
-func (c *Config) check() error {
-	if err := checkAddr(c.HTTPAddr); err != nil {
-		return fmt.Errorf("--http-addr: %w", err)
+// check finds what is wrong with values that could be read.
+func (c *Config) check() (faults []keyFault) {
+	fault := func(key, format string, args ...any) {
+		faults = append(faults, keyFault{key, fmt.Errorf(format, args...)})
 	}
-	if err := checkAddr(c.AdminAddr); err != nil {
-		return fmt.Errorf("--admin-addr: %w", err)
+	for _, addr := range []struct{ key, value string }{{"http-addr", c.HTTPAddr}, {"admin-addr", c.AdminAddr}} {
+		if err := tendfile.CheckAddr(addr.value); err != nil {
+			faults = append(faults, keyFault{addr.key, err})
+		}
 	}
 	if err := c.Admin.check(); err != nil {
-		return err
+		faults = append(faults, keyFault{"admin-read-token-file", err})
 	}
 	if c.TimerEvery <= 0 {
-		return fmt.Errorf("--timer-every: %s is not positive", c.TimerEvery)
-	}
-	if err := c.checkNames(); err != nil {
-		return err
+		fault("timer-every", "%s is not positive", c.TimerEvery)
 	}
 	if c.ShutdownTimeout < 0 {
-		return fmt.Errorf("--shutdown-timeout: %s is negative", c.ShutdownTimeout)
+		fault("shutdown-timeout", "%s is negative", c.ShutdownTimeout)
 	}
-	if c.UpgradeTimeout <= 0 {
-		return fmt.Errorf("--upgrade-timeout: %s is not positive", c.UpgradeTimeout)
-	}
-	if c.DrainDelay < 0 {
-		return fmt.Errorf("--drain-delay: %s is negative", c.DrainDelay)
-	}
-	if c.ShutdownTimeout > 0 && c.DrainDelay >= c.ShutdownTimeout {
-		return fmt.Errorf("--drain-delay: %s leaves nothing of --shutdown-timeout, %s", c.DrainDelay, c.ShutdownTimeout)
+	switch {
+	case c.DrainDelay < 0:
+		fault("drain-delay", "%s is negative", c.DrainDelay)
+	case c.ShutdownTimeout > 0 && c.DrainDelay >= c.ShutdownTimeout:
+		fault("drain-delay", "%s leaves nothing of --shutdown-timeout, %s", c.DrainDelay, c.ShutdownTimeout)
 	}
 	if !slices.Contains([]string{"auto", "text", "json"}, c.LogFormat) {
-		return fmt.Errorf("--log-format: %q is neither auto, text nor json", c.LogFormat)
+		fault("log-format", "%q is neither auto, text nor json", c.LogFormat)
 	}
-	return nil
-}
-
-// checkAddr finds what can be known to be wrong without asking the network.
-func checkAddr(addr string) error {
-	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
-		if path == "" {
-			return fmt.Errorf("%q: missing path", addr)
-		}
-		return nil
-	}
-	_, port, err := net.SplitHostPort(addr)
-	if err == nil && port == "" {
-		err = errors.New("missing port")
-	}
-	if err == nil {
-		_, err = net.LookupPort("tcp", port)
-	}
-	if err != nil {
-		return fmt.Errorf("%q: %w", addr, cause(err))
-	}
-	return nil
-}
-
-// cause is err without the address, which the caller names.
-func cause(err error) error {
-	var addr *net.AddrError
-	if errors.As(err, &addr) {
-		return errors.New(addr.Err)
-	}
-	return err
+	return faults
 }
 
 // usageError is one line, whatever was typed.

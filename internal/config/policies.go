@@ -8,20 +8,34 @@ import (
 	"strings"
 
 	"tend.example/tend/internal/spelling"
+	"tend.example/tend/internal/tendfile"
 	"tend.example/tend/supervise"
 )
 
-// Policies is what the flag --policy collects: settings for every service, and settings for one. It
-// is a pflag.Value.
+// Policies is what the flag --policy collects, and the environment and the file have of it: settings for
+// every service, and settings for one. It is a pflag.Value.
 type Policies struct {
 	settings []setting
 }
 
-// setting is one use of the flag.
+// setting is one use of the flag, or an entry of the file.
 type setting struct {
-	path string // "": every service
-	text string // key=value,... ; has been parsed once
+	path  string // "": every service
+	text  string // key=value,... ; has been parsed once
+	layer layer
+	from  string         // the variable of the environment
+	place tendfile.Place // in the file
 }
+
+// layer is where a setting came from. Those of a later one are laid over all of an earlier one.
+type layer int
+
+const (
+	fileLayer layer = iota
+	envLayer
+	flagLayer
+	layers
+)
 
 func (s setting) String() string {
 	if s.path == "" {
@@ -30,9 +44,23 @@ func (s setting) String() string {
 	return s.path + ":" + s.text
 }
 
+// origin is for people.
+func (s setting) origin() string {
+	switch s.layer {
+	case fileLayer:
+		return s.place.String()
+	case envLayer:
+		return s.from
+	default:
+		return "flag"
+	}
+}
+
 // Set reads [PATH:]key=value,... and adds it to what was set before.
-func (p *Policies) Set(text string) error {
-	var s setting
+func (p *Policies) Set(text string) error { return p.add(text, setting{layer: flagLayer}) }
+
+// add completes s by what text says.
+func (p *Policies) add(text string, s setting) error {
 	s.text = text
 	if i := strings.LastIndexByte(text, ':'); i >= 0 { // a name may hold a colon, a setting does not
 		s.path, s.text = text[:i], text[i+1:]
@@ -40,10 +68,7 @@ func (p *Policies) Set(text string) error {
 			return errors.New("no path before the colon")
 		}
 	}
-	if strings.TrimSpace(s.text) == "" { // a legal policy, but nothing that anybody means to say
-		return errors.New("no key=value")
-	}
-	if _, err := supervise.ParsePolicy(s.text); err != nil {
+	if err := tendfile.CheckPolicy(s.text); err != nil {
 		return err
 	}
 	p.settings = append(p.settings, s)
@@ -63,11 +88,25 @@ func (p *Policies) String() string {
 func (p *Policies) Type() string { return "[PATH:]key=value,..." }
 
 // Apply lays the settings over the policies of the tree's children, at every depth, and of the members
-// of its pools, whose path is the pool's with "/*": first those for every service, then those for its
-// path, each in the order of the command line, and each only the keys it names. A heartbeat for every
+// of its pools, whose path is the pool's with "/*": those of the file, over them those of the environment, and over
+// them those of the command line. Of each, first come those for every service, then those for its
+// path, each in the order in which they were given, and each only the keys it names. A heartbeat for every
 // service passes over groups and pools, which have none. A path that the tree doesn't have, and a policy
 // that is not a legal one, is an error like those of Parse.
 func (p *Policies) Apply(tree *supervise.Group) error {
+	for _, fault := range p.apply(tree) {
+		return usageError(fmt.Errorf("--policy %q%w", fault.setting, fault.err))
+	}
+	return nil
+}
+
+// settingFault is what is wrong with a setting. err begins with the path at which that shows, if any, and a colon.
+type settingFault struct {
+	setting setting
+	err     error
+}
+
+func (p *Policies) apply(tree *supervise.Group) (faults []settingFault) {
 	targets := targets{}
 	targets.collect(tree.Name, tree.Children)
 	byPath := make(map[string][]setting, len(targets))
@@ -78,17 +117,26 @@ func (p *Policies) Apply(tree *supervise.Group) error {
 		case s.path == "":
 			forAll = append(forAll, s)
 		case targets[path].policy == nil:
-			return usageError(fmt.Errorf("--policy %q: %w", s, targets.unknown(s.path, tree.Name)))
+			faults = append(faults, settingFault{s, fmt.Errorf(": %w", targets.unknown(s.path, tree.Name))})
 		default:
 			byPath[path] = append(byPath[path], s)
 		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(targets)) {
-		if err := targets[path].lay(path, forAll, byPath[path]); err != nil {
-			return usageError(err)
+		for layer := range layers {
+			faults = append(faults, targets[path].lay(path, of(layer, forAll), of(layer, byPath[path]))...)
 		}
 	}
-	return nil
+	return faults
+}
+
+func of(layer layer, settings []setting) (those []setting) {
+	for _, s := range settings {
+		if s.layer == layer {
+			those = append(those, s)
+		}
+	}
+	return those
 }
 
 // target is a policy that settings can be laid over.
@@ -97,24 +145,22 @@ type target struct {
 	branch bool // of a group or a pool itself
 }
 
-func (t target) lay(path string, forAll, own []setting) error {
+func (t target) lay(path string, forAll, own []setting) []settingFault {
 	before := t.policy.Heartbeat
-	if err := t.set(path, forAll); err != nil {
-		return err
-	}
+	faults := t.set(path, forAll)
 	if t.branch {
 		t.policy.Heartbeat = before
 	}
-	return t.set(path, own)
+	return append(faults, t.set(path, own)...)
 }
 
-func (t target) set(path string, settings []setting) error {
+func (t target) set(path string, settings []setting) (faults []settingFault) {
 	for _, s := range settings {
 		if err := t.policy.UnmarshalText([]byte(s.text)); err != nil {
-			return fmt.Errorf("--policy %q for %s: %w", s, path, err)
+			faults = append(faults, settingFault{s, fmt.Errorf(" for %s: %w", path, err)})
 		}
 	}
-	return nil
+	return faults
 }
 
 // targets are the policies of a tree, by path.

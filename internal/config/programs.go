@@ -3,14 +3,11 @@ package config
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
 
-	"github.com/kballard/go-shellquote"
-
-	"tend.example/tend/internal/spelling"
+	"tend.example/tend/internal/tendfile"
 )
 
 // Program is what --command and --job ask for: a program that is run as a child of the root.
@@ -19,7 +16,7 @@ type Program struct {
 	Schedule string         // of a job, not checked: five or six fields, or a macro; "": a command, which runs all the time
 	Zone     *time.Location // of a job
 	Args     []string       // at least one
-	Flag     string         // as the operator wrote it, for an error about it
+	Flag     string         // as the operator wrote it, or the variable of the environment, for an error about it
 }
 
 // programs is the value of --command or of --job; both add to one list, as its order is that of the children.
@@ -82,18 +79,8 @@ func newProgram(name, command string) (Program, error) {
 	if name == "" || strings.Contains(name, "/") || strings.ContainsFunc(name, unicode.IsControl) {
 		return Program{}, fmt.Errorf("name %q: is empty, or has a slash or a control character", name)
 	}
-	args, err := shellquote.Split(command)
-	switch {
-	case errors.Is(err, shellquote.UnterminatedSingleQuoteError), errors.Is(err, shellquote.UnterminatedDoubleQuoteError):
-		return Program{}, errors.New("command: a quote is not closed")
-	case errors.Is(err, shellquote.UnterminatedEscapeError):
-		return Program{}, errors.New("command: nothing follows the last backslash")
-	case err != nil:
-		return Program{}, fmt.Errorf("command: %w", err)
-	case len(args) == 0 || args[0] == "":
-		return Program{}, errors.New("no command")
-	}
-	return Program{Name: name, Args: args}, nil
+	args, err := tendfile.SplitWords(command)
+	return Program{Name: name, Args: args}, err
 }
 
 // splitSchedule parts the zone from the fields before it. What begins with a letter is a zone if there is one
@@ -126,31 +113,4 @@ func splitSchedule(text string) (schedule string, zone *time.Location, err error
 func zoneLike(word string) bool {
 	_, place, ok := strings.Cut(word, "/")
 	return ok && strings.ContainsFunc(place, unicode.IsLetter)
-}
-
-// checkNames finds children that are left out but not there, programs that share a name, and a tree of nothing.
-func (c *Config) checkNames() error {
-	known := slices.Clone(ownChildren)
-	for _, program := range c.Programs {
-		if slices.Contains(known, program.Name) {
-			return fmt.Errorf("%s: %q is taken", program.Flag, program.Name)
-		}
-		known = append(known, program.Name)
-	}
-	for i, name := range c.Without {
-		if !slices.Contains(known, name) {
-			hint := ""
-			if near := spelling.Nearest(name, known); near != "" {
-				hint = fmt.Sprintf("did you mean %s? ", near)
-			}
-			return fmt.Errorf("--without: no service %q; %sthere are %s", name, hint, strings.Join(known, ", "))
-		}
-		if slices.Contains(c.Without[:i], name) {
-			return fmt.Errorf("--without: %s is named twice", name)
-		}
-	}
-	if len(c.Without) == len(known) {
-		return errors.New("--without: nothing is left to run")
-	}
-	return nil
 }
