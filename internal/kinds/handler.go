@@ -17,7 +17,6 @@ import (
 
 	"tend.example/tend/internal/tendfile"
 	"tend.example/tend/services/router"
-	"tend.example/tend/supervise"
 )
 
 // newHandler is what the routes of a server answer, with a line in the log for each request.
@@ -27,7 +26,7 @@ func newHandler(path string, routes map[string]tendfile.Route, m *Maker) http.Ha
 	for _, pattern := range slices.Sorted(maps.Keys(routes)) {
 		switch route := routes[pattern]; {
 		case route.Hello:
-			mux.HandleFunc("GET "+pattern, hello)
+			mux.HandleFunc(pattern, hello) // with a method it would be neither more nor less than "/" is, and refused
 		case route.Static != "":
 			mux.Handle(pattern, http.StripPrefix(strings.TrimSuffix(prefix(pattern), "/"), http.FileServerFS(folder(route.Static))))
 		default:
@@ -38,17 +37,32 @@ func newHandler(path string, routes map[string]tendfile.Route, m *Maker) http.Ha
 	engine.NoRoute(func(c *gin.Context) {
 		c.Status(http.StatusOK) // or what says nothing of it would be a 404
 		mux.ServeHTTP(c.Writer, c.Request)
-		if c.Request.Pattern == "" {
-			c.Request.Pattern = "none"
-		}
+		c.Request.Pattern = routeOf(c.Request)
 	})
 	return engine
+}
+
+// routeOf is what the log calls a route. A client can make up methods and paths, but no routes.
+func routeOf(r *http.Request) string {
+	switch {
+	case r.Pattern == "":
+		return "none"
+	case slices.Contains([]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"}, r.Method):
+		return r.Method + " " + r.Pattern
+	default:
+		return r.Pattern
+	}
 }
 
 // prefix is the path of a pattern, without the host.
 func prefix(pattern string) string { return pattern[strings.IndexByte(pattern, '/'):] }
 
-func hello(w http.ResponseWriter, _ *http.Request) {
+func hello(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "405 method not allowed", http.StatusMethodNotAllowed)
+		return
+	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = w.Write([]byte("Hello World!"))
 }
@@ -113,5 +127,3 @@ func newProxy(pattern string, route tendfile.Route, m *Maker, log *slog.Logger) 
 	}
 	return http.StripPrefix(strings.TrimSuffix(prefix(pattern), "/"), proxy)
 }
-
-var _ supervise.Service = (*web)(nil)

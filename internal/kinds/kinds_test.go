@@ -288,3 +288,20 @@ func TestScheduleTellsWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a file may say of routes can be served.
+func FuzzRoutes(f *testing.F) {
+	for _, seed := range [][2]string{{"/", "/p/"}, {"/a", "/a/"}, {"h/", "/"}, {"/%2f/", "/ä"}, {"h.example/x/", "H.example/x/"}, {"/{a}", "/{$}"}, {"GET /", "/"}, {"/...", "/a%"}} {
+		f.Add(seed[0], seed[1])
+	}
+	m := newMaker()
+	f.Cleanup(m.Close)
+	f.Fuzz(func(t *testing.T, a, b string) {
+		text := "services: [{name: web, http: {addr: ':0', drain-delay: 0, routes: {" + tendfile.Quote(a) + ": {hello: true}, " + tendfile.Quote(b) + ": {proxy: 'http://h', strip: true}}}}]"
+		file, err := tendfile.Rules{}.Read("x", []byte(text))
+		if err != nil {
+			return
+		}
+		m.Batch().Children("tend", file.Services)
+	})
+}

@@ -36,7 +36,7 @@ func formOf(name string) form {
 	case "proxy":
 		return form{checkProxy, `.`}
 	case "pattern":
-		return form{checkPattern, `^[^\s{}?#/]*/[^\s{}?#]*$`}
+		return form{checkPattern, `^[^\s{}?#%/]*/[^\s{}?#%]*$`}
 	case "variable":
 		return form{checkVariable, `^[^=]+$`}
 	case "regexp":
@@ -167,9 +167,9 @@ func checkPattern(s string) error {
 	switch {
 	case !ok:
 		return fmt.Errorf("route %q: want a path, such as / or /app/", s)
-	case strings.ContainsFunc(s, unicode.IsSpace), strings.ContainsFunc(s, unicode.IsControl), strings.ContainsAny(s, "{}?#"), !utf8.ValidString(s):
-		return fmt.Errorf("route %q: has a blank, or one of {}?# in it", s)
-	case strings.ContainsAny(host, ":%"):
+	case strings.ContainsFunc(s, unicode.IsSpace), strings.ContainsFunc(s, unicode.IsControl), strings.ContainsAny(s, "{}?#%"), !utf8.ValidString(s):
+		return fmt.Errorf("route %q: has a blank, or one of {}?#%% in it", s)
+	case strings.Contains(host, ":"):
 		return fmt.Errorf("route %q: a host has no port", s)
 	case clean != "/"+rest:
 		return fmt.Errorf("route %q: want %s%s", s, host, clean)

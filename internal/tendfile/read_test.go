@@ -268,7 +268,7 @@ x.yaml:21:14: services[0].http.routes./b/: want exactly one of hello, static, pr
 x.yaml:22:9: services[0].http.routes: route "/c//d": want /c/d
 x.yaml:23:13: services[0].http.routes./e: hello: say true, or leave it out
 x.yaml:24:13: services[0].http.routes./f: strip is of a proxy
-x.yaml:25:9: services[0].http.routes: route "/{g}": has a blank, or one of {}?# in it
+x.yaml:25:9: services[0].http.routes: route "/{g}": has a blank, or one of {}?#% in it
 x.yaml:26:9: services[0].http.routes: route "h:80/": a host has no port
 x.yaml:27:22: services[0].http.routes./i/.proxy: not an http or https URL with a host
 x.yaml:29:5: services[1]: want exactly one of http, command, job, group, got none
