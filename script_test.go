@@ -62,7 +62,7 @@ func (l leakChecked) Run() int {
 //	waitget SERVICE PATH STATUS     GET until that is the status
 //	follow SERVICE PATH [HEADER:VALUE]...   a stream of events, which goes to the file stream until it ends
 //	waitstream PATTERN              wait until a line of that matches
-//	signal TERM|INT|KILL            send a signal
+//	signal TERM|INT|HUP|KILL        send a signal
 //	exits CODE                      wait until tend ends, and compare its exit code
 //	occupy NAME                     listen on a free address and put it into the variable NAME
 //	code CODE COMMAND [ARG...]      run a command to its end, and compare its exit code
@@ -303,7 +303,7 @@ func (d *daemon) ask(ts *testscript.TestScript, method, service, path string, mo
 }
 
 func (d *daemon) signal(ts *testscript.TestScript, args []string) {
-	signals := map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL}
+	signals := map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL}
 	s, ok := signals[args[0]]
 	if !ok {
 		ts.Fatalf("unknown signal %s", args[0])

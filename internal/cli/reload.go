@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -10,7 +11,6 @@ import (
 
 	"tend.example/tend/internal/cli/client"
 	"tend.example/tend/internal/cli/show"
-	"tend.example/tend/supervise"
 )
 
 func (c *commands) reload() *cobra.Command {
@@ -47,13 +47,12 @@ func (c *commands) reload() *cobra.Command {
 	return cmd
 }
 
-// unfit says what is wrong with the configuration, a line each.
+// unfit says what is wrong with the configuration, a line each, as the daemon does when it is started with it.
 func (c *commands) unfit(err error) error {
-	var several []error
 	for line := range strings.Lines(err.Error()) {
-		several = append(several, &supervise.ExitError{Code: exitConfig, Err: errors.New(strings.TrimSpace(line))})
+		fmt.Fprintln(c.Stderr, show.Plain(strings.TrimSpace(line)))
 	}
-	return errors.Join(several...)
+	return said(exitConfig)
 }
 
 func (c *commands) showReport(report client.Report) error {
