@@ -325,7 +325,7 @@ func TestARequestForAReloadIsAnsweredWhenTendEnds(t *testing.T) {
 
 func TestTheSchemaOfTheDocsIsThatOfTheProgram(t *testing.T) {
 	for file, make := range map[string]func() ([]byte, error){
-		"docs/tend.schema.json":  config.Schema,
+		"docs/tend.schema.json": config.Schema,
 		"docs/configuration.md": func() ([]byte, error) { return []byte(config.Page()), nil },
 	} {
 		want, err := make()

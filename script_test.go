@@ -24,7 +24,11 @@ import (
 
 func TestMain(m *testing.M) {
 	gin.SetMode(gin.ReleaseMode)
-	testscript.Main(leakChecked{m}, map[string]func(){"tend": main, "tendbare": bareMain})
+	commands := map[string]func(){"tend": main, "tendbare": bareMain}
+	for _, name := range stubs() {
+		commands[name] = stub
+	}
+	testscript.Main(leakChecked{m}, commands)
 }
 
 // bareMain is the daemon with a goroutine that nobody looks after, and that panics at the end of its input.
@@ -64,6 +68,7 @@ func (l leakChecked) Run() int {
 //	waitstream PATTERN              wait until a line of that matches
 //	signal TERM|INT|HUP|KILL        send a signal
 //	exits CODE                      wait until tend ends, and compare its exit code
+//	example NAME                    make tend.yaml of deploy/examples/NAME.yaml, with free ports, and what it runs
 //	occupy NAME                     listen on a free address and put it into the variable NAME
 //	code CODE COMMAND [ARG...]      run a command to its end, and compare its exit code
 //	waitfile FILE PATTERN           wait until a line of the file matches
@@ -89,6 +94,7 @@ func TestScripts(t *testing.T) {
 			"waitstream": command(1, 1, (*daemon).waitStream),
 			"signal":     command(1, 1, (*daemon).signal),
 			"exits":      command(1, 1, (*daemon).exits),
+			"example":    command(1, 1, example),
 			"occupy":     command(1, 1, occupy),
 			"code":       command(2, -1, endsWith),
 			"waitfile":   command(2, 2, waitFile),

@@ -29,35 +29,43 @@ func (c *commands) config() *cobra.Command {
 type setting struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
-	From  string `json:"from"` // "default", "flag", or the variable of the environment
+	From  string `json:"from"` // "default", "flag", the variable of the environment, or the place in the file
 }
 
 func (c *commands) configShow() *cobra.Command {
 	var flags config.Flags
+	var asFile bool
 	cmd := &cobra.Command{
 		Use:   "show [FLAG...]",
-		Short: "Show the settings and where each comes from",
-		Long: "Show the settings that a daemon with these flags would have here, and where each comes from: in the form of a\n" +
-			"configuration file, with secrets masked. With -o json it is the flags alone, and those of the commands that talk to a daemon.",
-		Example: "tend config show --config tend.yaml --log-level debug",
+		Short: "Show each setting and where it comes from",
+		Long: "Show each setting, service and policy that a daemon with these flags would have here, and where it comes from. Secrets are masked.\n" +
+			"The last two are those of the commands that talk to a daemon.",
+		Example: "tend config show --drill --timer-every 5s\ntend config show --config tend.yaml --yaml",
 		Args:    atMost(),
 	}
 	flags.Bind(cmd.Flags())
+	cmd.Flags().BoolVar(&asFile, "yaml", false, "show them as a configuration file")
 	f := formatFlag(cmd)
 	cmd.RunE = func(*cobra.Command, []string) error {
 		s, err := c.load(flags.Args())
 		if err != nil {
 			return err
 		}
-		if *f != formatJSON {
+		if asFile {
 			_, err := io.WriteString(c.Stdout, s.Show())
 			return err
 		}
 		var settings []setting
-		s.EachFlag(func(name, value string, from config.Origin) {
-			settings = append(settings, setting{name, value, from.String()})
-		})
-		return c.json(append(settings, c.ownSetting("admin", c.admin, envAdmin, defaultAdmin), c.ownSetting("token-file", c.tokenFile, envTokenFile, "")))
+		s.Each(func(key, value, from string) { settings = append(settings, setting{key, value, from}) })
+		settings = append(settings, c.ownSetting("admin", c.admin, envAdmin, defaultAdmin), c.ownSetting("token-file", c.tokenFile, envTokenFile, ""))
+		if *f == formatJSON {
+			return c.json(settings)
+		}
+		t := show.Table{Heads: []string{"SETTING", "VALUE", "FROM"}}
+		for _, s := range settings {
+			t.Add(show.Text(s.Name), show.Text(show.Plain(s.Value)), show.In(show.Faint, show.Plain(s.From)))
+		}
+		return t.Write(c.Stdout, c.unlessWide(formatWide))
 	}
 	return cmd
 }

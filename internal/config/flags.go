@@ -7,6 +7,7 @@ type Flags struct{ args []string }
 
 // Bind adds a flag for each setting.
 func (f *Flags) Bind(flags *pflag.FlagSet) {
+	flags.SortFlags = false
 	own := pflag.NewFlagSet("", pflag.ContinueOnError)
 	new(Config).Bind(own)
 	own.VisitAll(func(flag *pflag.Flag) {

@@ -43,11 +43,29 @@ func (s *Settings) flagsNow() map[string]string {
 	return texts
 }
 
-// EachFlag tells of the flags that files can have, too: the value that is in force, and where it came from.
-func (s *Settings) EachFlag(do func(name, value string, from Origin)) {
+// Each tells of every setting, service and policy: its key, the value that is in force, and where it came from. Secrets are
+// masked.
+func (s *Settings) Each(do func(key, value, from string)) {
 	flags := s.flagsNow()
 	for _, key := range Keys() {
-		do(key.Name, tendfile.MaskURL(flags[key.Name]), s.origins[key.Name])
+		do(key.Name, tendfile.MaskURL(flags[key.Name]), s.origins[key.Name].String())
+	}
+	s.eachService(s.Services, "", func(path string, service tendfile.Service) {
+		value := tendfile.Inline(service)
+		if service.Tick != nil {
+			value = "every timer-every"
+		}
+		do("services."+path, value, s.serviceOrigin(path))
+	})
+	s.EachPolicy(func(path string, p supervise.Policy) { do("policies."+path, policyText(p), s.policyOrigin(path)) })
+}
+
+func (s *Settings) eachService(services []tendfile.Service, above string, do func(path string, service tendfile.Service)) {
+	for _, service := range services {
+		do(above+service.Name, service)
+		if service.Group != nil {
+			s.eachService(service.Group.Services, above+service.Name+"/", do)
+		}
 	}
 }
 
@@ -105,16 +123,20 @@ func (s *Settings) showPolicies(w *tendfile.Writer) {
 		if key == "default" {
 			key = Root + "/default"
 		}
-		text := p.String()
-		if text == "" {
-			text = "restart=always"
-		}
 		w.WriteString("  ")
 		if i := slices.IndexFunc(s.Services, func(s tendfile.Service) bool { return s.Tick != nil && s.Name == path }); i >= 0 {
 			w.WriteString("# ") // which is none of services above, either
 		}
-		w.Line(tendfile.Quote(key), tendfile.Quote(text), s.policyOrigin(path))
+		w.Line(tendfile.Quote(key), tendfile.Quote(policyText(p)), s.policyOrigin(path))
 	})
+}
+
+// policyText is never empty, which no file could say.
+func policyText(p supervise.Policy) string {
+	if text := p.String(); text != "" {
+		return text
+	}
+	return "restart=always"
 }
 
 // EachPolicy tells of the policy of every service, with its path without the root's name.

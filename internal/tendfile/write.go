@@ -92,7 +92,29 @@ func (w *Writer) table(v reflect.Value, indent string) {
 	}
 }
 
-// inline is a value that fits into a line.
+// Inline is a service in one line, without its name and without the services in it.
+func Inline(s Service) string {
+	s.Name = ""
+	if s.Group != nil {
+		group := *s.Group
+		group.Services = nil
+		s.Group = &group
+	}
+	return flow(reflect.ValueOf(s))
+}
+
+// flow is the fields of a struct that are not zero.
+func flow(v reflect.Value) string {
+	var parts []string
+	for _, f := range fieldsOf(v.Type()) {
+		if field := v.FieldByIndex(f.Index); !field.IsZero() {
+			parts = append(parts, f.key+": "+inline(reflect.Indirect(field)))
+		}
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+// inline is a value in one line.
 func inline(v reflect.Value) string {
 	switch value := v.Interface().(type) {
 	case time.Duration:
@@ -111,8 +133,20 @@ func inline(v reflect.Value) string {
 			texts[i] = strconv.Itoa(n)
 		}
 		return "[" + strings.Join(texts, ", ") + "]"
+	case map[string]string: // env
+		var parts []string
+		for _, key := range slices.Sorted(maps.Keys(value)) {
+			parts = append(parts, Quote(key)+": "+Quote(Masked))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	case map[string]Route:
+		var parts []string
+		for _, pattern := range slices.Sorted(maps.Keys(value)) {
+			parts = append(parts, Quote(pattern)+": "+flow(reflect.ValueOf(value[pattern])))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
 	default:
-		return ""
+		return flow(v)
 	}
 }
 
