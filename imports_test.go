@@ -168,6 +168,26 @@ var importRules = []importRule{
 		why: "a file is checked by who does not run it, such as an editor or a test",
 	},
 	{
+		who: "./internal/kinds", never: []string{"./services/admin/...", "./services/metrics/...", "./internal/cli/..."}, tests: true,
+		why: "it makes what a configuration asks for; who looks at that is the program's to say",
+	},
+	{
+		who: "./internal/reload", never: []string{"./services/...", gin}, tests: true,
+		why: "it knows trees and settings, and no kind of service",
+	},
+	{
+		who: "./...", except: []string{root, "./internal/reload"}, never: []string{"./internal/reload"}, tests: true,
+		why: "who reloads is the program",
+	},
+	{
+		who: "./...", except: []string{"./internal/tendfile"}, never: []string{"github.com/goccy/go-yaml/..."}, tests: true,
+		why: "YAML is the file's; settings are plain values",
+	},
+	{
+		who: "./...", never: []string{"github.com/santhosh-tekuri/jsonschema/..."},
+		why: "it is for tests: the schema has to be read by somebody who has not written it",
+	},
+	{
 		who: "./internal/loadtest/...", only: []string{std},
 		why: "it counts for bench/plain, too, which is what a program without us loses",
 	},

@@ -57,7 +57,16 @@ func newProgram(l config.Loader, s *config.Settings, book logbook) (*program, er
 	}
 	p.tree.Children = children
 	batch.Keep()
-	return p, errors.Join(p.counts.Register(registry), metrics.RegisterRuntime(registry), registry.Register(p.reload))
+	return p, errors.Join(p.counts.Register(registry), metrics.RegisterRuntime(registry),
+		registry.Register(p.reloads("applied", func(s reload.Stats) int { return s.Reloads })),
+		registry.Register(p.reloads("refused", func(s reload.Stats) int { return s.Refused })))
+}
+
+// reloads counts those with one outcome.
+func (p *program) reloads(outcome string, of func(reload.Stats) int) prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "tend_reloads_total", Help: "Reloads of the configuration, by what became of them.", ConstLabels: prometheus.Labels{"outcome": outcome},
+	}, func() float64 { return float64(of(p.reload.Stats())) })
 }
 
 // serve serves the tree, and reloads at every signal meanwhile.
