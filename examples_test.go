@@ -133,3 +133,27 @@ func readAll(t *testing.T, pattern string) string {
 	}
 	return all.String()
 }
+
+// What README and the pages show of a file is right, too.
+func TestFilesInTheDocsAreRight(t *testing.T) {
+	found := 0
+	for _, page := range []string{"README.md", "docs/configuration.md", "docs/operating.md"} {
+		for _, block := range strings.Split(readAll(t, page), "```yaml\n")[1:] {
+			text, _, _ := strings.Cut(block, "```")
+			if !strings.Contains(text, "services:\n  - name:") {
+				continue
+			}
+			found++
+			file := filepath.Join(t.TempDir(), "tend.yaml")
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := (config.Loader{Args: []string{"--config", file}, Schedule: kinds.Schedule}).Load(); err != nil {
+				t.Errorf("%s: %v", page, err)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("found none")
+	}
+}
