@@ -64,7 +64,11 @@ func serve(ctx context.Context, l config.Loader, s *config.Settings, stderr io.W
 		return refuse(stderr, err)
 	}
 	book := newLogbook(s.Config, stderr)
-	p, err := newProgram(l, s, book)
+	around, err := meetNeighbours(s.Config, book.Logger)
+	if err != nil {
+		return refuse(stderr, err)
+	}
+	p, err := newProgram(l, s, book, around)
 	if err != nil {
 		return refuse(stderr, err)
 	}
@@ -73,9 +77,9 @@ func serve(ctx context.Context, l config.Loader, s *config.Settings, stderr io.W
 		book.Warn("configuration", "warning", text)
 	}
 	limitMemory(book.Logger)
-	err = p.serve(ctx, hangups)
+	err, asked := p.serve(ctx, hangups)
 	book.sink.Settle()
-	return logExit(book.Logger, err, context.Cause(ctx))
+	return logExit(book.Logger, err, asked)
 }
 
 // refuse says in one line why nothing was started.

@@ -40,11 +40,12 @@ type program struct {
 	drills drill.Set
 	drill  bool // cannot be changed while it runs
 	reload *reload.Loop
+	around *neighbours
 }
 
 // newProgram makes what runs, in which order it starts, and how each part is kept.
-func newProgram(l config.Loader, s *config.Settings, book logbook) (*program, error) {
-	p := &program{book: book, kinds: kinds.Maker{Log: book.Logger}, drill: s.Drill}
+func newProgram(l config.Loader, s *config.Settings, book logbook, around *neighbours) (*program, error) {
+	p := &program{book: book, around: around, kinds: kinds.Maker{Log: book.Logger}, drill: s.Drill}
 	p.tree = &supervise.Group{Name: config.Root, StopTimeout: s.ShutdownTimeout}
 	p.reload = &reload.Loop{Tree: p.tree, Loader: l, Make: p.children, Now: s, LogLevel: book.level, Log: book.Logger}
 	p.counts.Group, p.kinds.OnRequest, p.kinds.OnRun = p.tree, p.counts.OnRequest, p.counts.OnRun
@@ -69,15 +70,15 @@ func (p *program) reloads(outcome string, of func(reload.Stats) int) prometheus.
 	}, func() float64 { return float64(of(p.reload.Stats())) })
 }
 
-// serve serves the tree, and reloads at every signal meanwhile.
-func (p *program) serve(ctx context.Context, hangups <-chan os.Signal) error {
+// serve serves the tree, and reloads at every signal meanwhile; asked is why ctx is done, or would be.
+func (p *program) serve(ctx context.Context, hangups <-chan os.Signal) (err, asked error) {
 	reloading, stop := context.WithCancel(ctx)
 	var wait sync.WaitGroup
 	wait.Go(func() { p.reload.Serve(reloading, hangups) })
 	defer p.kinds.Close()
 	defer wait.Wait()
 	defer stop()
-	return p.tree.Serve(ctx)
+	return p.around.serve(ctx, p.tree)
 }
 
 // children are the list of the tree. It stops in the reverse order, so the operator can watch from the first moment to
@@ -104,7 +105,7 @@ func (p *program) admin(batch *kinds.Batch, s *config.Settings) supervise.Servic
 		view := admin.View{
 			Tree: p.tree, Journal: &p.events, Metrics: p.shown, Logs: p.book.lines, LogLevel: p.book.level, Log: p.book.Logger, Version: version(), Pprof: s.Admin.Pprof,
 			Access:   admin.Access{Token: string(s.Admin.Token), ReadToken: string(s.Admin.ReadToken), Hosts: s.Admin.Hosts},
-			Draining: services.Draining, Overlap: services.ErrOverlap,
+			Draining: services.Draining, Overlap: services.ErrOverlap, Upgrade: p.around.upgrade,
 			Reload:  func(ctx context.Context, dryRun bool) (any, error) { return p.reload.Reload(ctx, dryRun) },
 			Reloads: func() any { return p.reload.Stats() },
 		}

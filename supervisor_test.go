@@ -26,7 +26,7 @@ func newTestTree(t *testing.T, log *slog.Logger, args ...string) *supervise.Grou
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := newProgram(l, s, logbook{Logger: log, lines: &logring.Ring{}, level: &slog.LevelVar{}})
+	p, err := newProgram(l, s, logbook{Logger: log, lines: &logring.Ring{}, level: &slog.LevelVar{}}, &neighbours{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,6 +30,7 @@ type Config struct {
 	Policies        Policies
 	ShutdownTimeout time.Duration // 0: no bound
 	DrainDelay      time.Duration // less than ShutdownTimeout
+	UpgradeTimeout  time.Duration // positive
 	LogLevel        slog.Level
 	LogFormat       string // "auto", "text" or "json"
 	CrashLog        string // a file; "": none
@@ -62,6 +63,7 @@ func (c *Config) Bind(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&c.Without, "without", nil, "`NAME,...` of children to leave out, such as hello,timer")
 	flags.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", 30*time.Second, "budget for stopping everything; 0: no bound")
 	flags.DurationVar(&c.DrainDelay, "drain-delay", 0, "how long hello goes on accepting once it is told to stop: what a load balancer takes to find out; part of --shutdown-timeout")
+	flags.DurationVar(&c.UpgradeTimeout, "upgrade-timeout", 30*time.Second, "how long a new process may take to be ready, at an upgrade, before it is given up")
 	flags.TextVar(&c.LogLevel, "log-level", slog.LevelInfo, "lowest `level` logged: debug, info, warn or error")
 	flags.StringVar(&c.LogFormat, "log-format", "auto", "`text` or json; auto is JSON, but on a terminal text with colours")
 	flags.StringVar(&c.CrashLog, "crash-log", "", "`FILE` that also gets what the runtime prints when it ends the process, such as a panic that nobody could catch")
@@ -94,6 +96,9 @@ func (c *Config) check() (faults []keyFault) {
 	}
 	if c.ShutdownTimeout < 0 {
 		fault("shutdown-timeout", "%s is negative", c.ShutdownTimeout)
+	}
+	if c.UpgradeTimeout <= 0 {
+		fault("upgrade-timeout", "%s is not positive", c.UpgradeTimeout)
 	}
 	switch {
 	case c.DrainDelay < 0:

@@ -178,6 +178,7 @@ func settings(before, after *config.Settings) (changes []Change) {
 		{"log-format", a.LogFormat, b.LogFormat, Later},
 		{"shutdown-timeout", a.ShutdownTimeout, b.ShutdownTimeout, Later},
 		{"crash-log", a.CrashLog, b.CrashLog, Later},
+		{"upgrade-timeout", a.UpgradeTimeout, b.UpgradeTimeout, Later},
 		{"watch", a.Watch, b.Watch, Later},
 		{"drill", a.Drill, b.Drill, Later},
 	} {
