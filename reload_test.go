@@ -28,7 +28,7 @@ import (
 
 // reloadable is a daemon in this process, whose file can be changed.
 type reloadable struct {
-	*process
+	*program
 	t       *testing.T
 	file    string
 	hangups chan os.Signal
@@ -48,7 +48,7 @@ func newReloadable(t *testing.T, text string) *reloadable {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(r.log, nil))
-	if r.process, err = newProcess(l, s, logbook{Logger: log, lines: &logring.Ring{}, level: &slog.LevelVar{}}); err != nil {
+	if r.program, err = newProgram(l, s, logbook{Logger: log, lines: &logring.Ring{}, level: &slog.LevelVar{}}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

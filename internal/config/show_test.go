@@ -50,7 +50,8 @@ pprof: false  # default
 shutdown-timeout: 30s  # default
 drain-delay: 0s  # default
 log-level: debug  # TEND_LOG_LEVEL
-log-format: text  # default
+log-format: auto  # default
+crash-log: ""  # default
 watch: false  # default
 drill: false  # default
 services:
