@@ -48,7 +48,7 @@ func newReloadable(t *testing.T, text string) *reloadable {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(r.log, nil))
-	if r.program, err = newProgram(l, s, logbook{Logger: log, lines: &logring.Ring{}, level: &slog.LevelVar{}}); err != nil {
+	if r.program, err = newProgram(l, s, logbook{Logger: log, lines: &logring.Ring{}, level: &slog.LevelVar{}}, &neighbours{}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

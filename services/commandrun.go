@@ -171,7 +171,7 @@ func killTime(ctx, stop context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := stop.Deadline()
 	switch {
 	case ok:
-		return context.WithDeadline(stop, deadline.Add(-min(killMargin, time.Until(deadline)/10)))
+		return context.WithDeadline(stop, deadline.Add(-min(killMargin, time.Until(deadline)/4)))
 	case toldToStop(ctx): // for which it has all the time there is
 		return context.WithCancel(stop)
 	default:

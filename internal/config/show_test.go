@@ -49,6 +49,7 @@ pprof: false  # default
 # without: [left-out]  # flag
 shutdown-timeout: 30s  # default
 drain-delay: 0s  # default
+upgrade-timeout: 30s  # default
 log-level: debug  # TEND_LOG_LEVEL
 log-format: auto  # default
 crash-log: ""  # default

@@ -28,6 +28,9 @@ type Loop struct {
 	// Now is the configuration of the tree as it is. Required.
 	Now *config.Settings
 
+	// Applying is called before what has changed is applied, and what it returns after that. nil: nobody is told.
+	Applying func() (done func())
+
 	// LogLevel is that of Log. Required.
 	LogLevel *slog.LevelVar
 
@@ -158,6 +161,9 @@ func (l *Loop) reload(ctx context.Context, why string, dryRun bool) (Report, err
 	report := Report{Changes: plan(l.Now, next), DryRun: dryRun}
 	if dryRun {
 		return report, nil
+	}
+	if l.Applying != nil {
+		defer l.Applying()()
 	}
 	l.Log.Info("reload", slog.String("why", why), slog.String("file", next.File), slog.Int("changes", len(report.Changes)))
 	for _, c := range report.Changes {
