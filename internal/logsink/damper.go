@@ -28,8 +28,8 @@ func varying(key string) bool {
 }
 
 // telling are the attributes by which a record is of a failure, or of what a failure brings: a child in a loop of
-// crashes is starting and running again and again, too. The output of programs is never held back.
-func telling(key string) bool { return key == "err" || key == "state" }
+// crashes is starting and running again and again, too, and so is its program. Output of programs is never held back.
+func telling(key string) bool { return key == "err" || key == "state" || key == "program" }
 
 // damper holds back failures that are the same.
 type damper struct {

@@ -103,6 +103,30 @@ func TestSummariesAreNotLostAtTheEnd(t *testing.T) {
 	})
 }
 
+func TestStartsThatComeWithFailuresAreSummedUpToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &file{}
+		_, log, end := serve(t, f)
+		for run := range 20 {
+			log.Info("state", slog.String("service", "tend/a"), slog.String("state", "running"), slog.Int("run", run))
+			log.Info("program started", slog.String("service", "tend/a"), slog.Int("pid", 100+run), slog.String("program", "sh"))
+			fail(log, run, "x")
+		}
+		_ = end()
+		lines := f.lines()
+		got := lines[len(lines)-3:]
+		slices.Sort(got)
+		want := []string{
+			`level=INFO msg="program started" service=tend/a pid=119 program=sh repeats=15`,
+			`level=INFO msg=state service=tend/a state=running run=19 repeats=15`,
+			failed(19, "x", " repeats=15"),
+		}
+		if len(lines) != 18 || !slices.Equal(got, want) {
+			t.Errorf("got %d lines, the last %q, want 18 and %q", len(lines), got, want)
+		}
+	})
+}
+
 func TestWhatIsNoFailureIsNeverHeldBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &file{}
