@@ -293,7 +293,8 @@ func (j *Job) ended(run *jobRun, outcome Outcome, err error) {
 	s.history.add(record)
 	if s.seat != run.seat {
 		run.seat.rota.plan(run.seat)
-	} else if s.blocked {
+	}
+	if s.blocked && s.seat != nil { // by this run, whichever seat that is of
 		j.unblock(record.Ended)
 	}
 	j.goOn()
