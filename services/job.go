@@ -44,7 +44,7 @@ type Job struct {
 	// Missed says what becomes of the times that were missed. 0: MissedSkip.
 	Missed Missed
 
-	// MaxMissed is how many runs are made up for under MissedAll, the latest ones. 0: 100.
+	// MaxMissed is how many runs are made up for under MissedAll, the latest ones; 10,000 at the most. 0: 100.
 	MaxMissed int
 
 	// Timeout ends the ctx of a run, retries included, with the cause [ErrTimeout]; the run has timed out,

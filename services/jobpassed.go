@@ -12,24 +12,48 @@ type passed struct {
 // the latest are wanted.
 func passedTimes(s Schedule, first, now time.Time, keep int) passed {
 	last, more := latest(s, first, now)
-	p := passed{n: 1 + more}
+	p := passed{n: 1 + more, times: []time.Time{last}}
 	if keep == 1 {
-		p.times = []time.Time{last}
 		return p
 	}
-	begin := first
-	if more >= keep { // far enough back that there are enough, guessed by their distance on average
-		begin, _ = latest(s, first, now.Add(-now.Sub(first)/time.Duration(more)*time.Duration(2*keep)))
+	begin, isFirst := first, true
+	if _, quick := s.(hindsight); quick && more >= keep || more >= mostCounted {
+		begin, isFirst = lookBack(s, first, last, time.Second)
 	}
-	p.times = []time.Time{begin}
-	for t := begin; ; {
-		next := s.Next(t)
-		if next.IsZero() || next.After(now) || !next.After(t) {
-			break
+	for back := 2 * time.Second; ; back *= 2 {
+		p.times = between(s, begin, last, keep)
+		if len(p.times) >= keep || isFirst {
+			return p
 		}
-		t = next
-		p.times = append(p.times, t)
+		begin, isFirst = lookBack(s, first, last, back)
 	}
-	p.times = p.times[max(0, len(p.times)-keep):]
-	return p
+}
+
+// lookBack is the last time of a schedule that is further back than that, or else the first.
+func lookBack(s Schedule, first, last time.Time, back time.Duration) (begin time.Time, isFirst bool) {
+	to := last.Add(-back)
+	if back <= 0 || !to.After(first) {
+		return first, true
+	}
+	if a, ok := s.(atOnce); ok {
+		s = a.then
+	}
+	if h, ok := s.(hindsight); ok {
+		begin, _ = h.latest(first, to)
+	} else {
+		begin = bisect(s, first, to)
+	}
+	return begin, begin.Equal(first)
+}
+
+// between is the times of a schedule from one to another of them, the latest ones.
+func between(s Schedule, from, to time.Time, keep int) []time.Time {
+	times := []time.Time{from}
+	for t := s.Next(from); t.After(from) && !t.After(to); t = s.Next(t) {
+		if from = t; len(times) >= 2*keep {
+			times = append(times[:0], times[len(times)-keep:]...)
+		}
+		times = append(times, t)
+	}
+	return times[max(0, len(times)-keep):]
 }

@@ -200,7 +200,7 @@ func (j *Job) places() int {
 
 func (j *Job) maxMissed() int {
 	if j.MaxMissed > 0 {
-		return j.MaxMissed
+		return min(j.MaxMissed, mostCounted)
 	}
 	return defaultMaxMissed
 }
