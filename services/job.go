@@ -68,7 +68,8 @@ type Job struct {
 	// down is known, and a program that ends while it makes up for that goes on with it. It is written before a run begins. A file that can't be read or written is told in the log. "": none.
 	StateFile string
 
-	// OnRun is told of every run that has ended, one at a time. It must not block, nor ask the job. nil: nobody is.
+	// OnRun is told of every run that has ended, one at a time and in their order. It may ask the job; but other runs of it
+	// do not end meanwhile, so it should not block, and must not wait for one. nil: nobody is told.
 	OnRun func(JobRun)
 
 	// Log is told of failures that do not fail the service, and of missed runs. nil: slog.Default().
@@ -201,8 +202,7 @@ func (j *Job) log() *slog.Logger {
 // jobState is what a job knows, guarded by mu.
 type jobState struct {
 	mu   sync.Mutex
-	seat *seat  // in the rota that it is in; nil: it is not served
-	name string // in Jobs
+	seat *seat // in the rota that it is in; nil: it is not served
 
 	last    time.Time // of the schedule: dealt with, up to this one, but for what waits
 	dealt   time.Time // and up to this one, nothing waits
@@ -216,4 +216,9 @@ type jobState struct {
 	backlog []time.Time // missed, and to be made up for
 	history jobHistory
 	counts  JobCounts
+	unsaved bool      // the state file is to be written
+	notes   []jobNote // are to be logged
+
+	telling sync.Mutex // while OnRun is called; comes before mu
+	saving  sync.Mutex // while the state file is written; comes before mu
 }

@@ -2,6 +2,7 @@ package services_test
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -40,4 +41,22 @@ func TestJobThatIsAddedAgainDuringItsRunGoesOn(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestTriggerDoesNotTakeThePlaceOfTheScheduledRunThatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := newJournal()
+		job := &services.Job{
+			Schedule: services.At(j.start.Add(10*time.Second), j.start.Add(15*time.Second)), Overlap: services.Queue,
+			Do: j.doing(20 * time.Second), Log: quietLog(),
+		}
+		tr := serve(t, supervise.Child{Name: "job", Service: job})
+		time.Sleep(20 * time.Second)
+		if err := job.Trigger(t.Context()); !errors.Is(err, services.ErrOverlap) {
+			t.Errorf("Trigger: got %v, want ErrOverlap", err)
+		}
+		time.Sleep(time.Minute)
+		j.want(t, "10", "30 for 15")
+		tr.stop()
+	})
 }

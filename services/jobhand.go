@@ -36,8 +36,10 @@ func (j *Job) trigger(done chan<- JobRun) error {
 	case s.seat == nil:
 		return supervise.ErrNotServing
 	case len(s.active) < j.places() && s.queued == nil:
-		j.begin(time.Now(), done)
-	case j.Overlap == Queue && s.queued == nil:
+		if !j.launch(j.newRun(time.Now(), done)) {
+			return supervise.ErrNotServing
+		}
+	case j.Overlap == Queue && s.queued == nil && !s.blocked:
 		s.queued = j.newRun(time.Now(), done)
 	default:
 		return ErrOverlap

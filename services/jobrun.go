@@ -92,7 +92,7 @@ func (j *Job) logOf(r *jobRun) *slog.Logger {
 // attrs are the attributes in a log that tell which run it is.
 func (r *jobRun) attrs() []any {
 	id := slog.Int("job_run", r.record.ID)
-	if name := r.job.state.name; name != "" {
+	if name := r.seat.name; name != "" {
 		return []any{slog.String("job", name), id}
 	}
 	return []any{id}
@@ -106,6 +106,8 @@ type jobRun struct {
 	seat   *seat // that it was begun from
 	cancel context.CancelCauseFunc
 	done   chan<- JobRun // has room for one; nil: nobody waits
+
+	settles bool // what the job has left to settle, first
 }
 
 // Value finds the run itself, so that it costs no further context.
@@ -121,6 +123,12 @@ func (r *jobRun) drains() <-chan struct{} { return r.seat.rota.stopping }
 
 // serve is the run, on the goroutine of a worker.
 func (r *jobRun) serve() {
+	if r.settles {
+		r.job.settle(r.seat)
+	}
+	if r.Context == nil { // an errand
+		return
+	}
 	pprof.SetGoroutineLabels(r.seat.labels)
 	outcome, err := Panicked, errPanicked
 	defer func() { // also when Do panics

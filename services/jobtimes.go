@@ -24,7 +24,7 @@ func (j *Job) join(r *rota, name string) error {
 	if s.seat != nil {
 		return errors.New("the job is served already")
 	}
-	s.seat, s.name = &seat{job: j, rota: r, labels: r.ctx}, name
+	s.seat = &seat{job: j, name: name, rota: r, labels: r.ctx}
 	if name != "" {
 		s.seat.labels = pprof.WithLabels(r.ctx, pprof.Labels("job", name))
 	}
@@ -34,14 +34,26 @@ func (j *Job) join(r *rota, name string) error {
 
 // leave takes it out. Runs under way go on.
 func (j *Job) leave() {
+	if s := j.left(); s != nil {
+		j.settle(s)
+	}
+}
+
+// left is the seat that it had, if there is anything to settle.
+func (j *Job) left() *seat {
 	s := &j.state
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.seat != nil {
-		s.seat.rota.plan(s.seat)
+	old := s.seat
+	if old != nil {
+		old.rota.plan(old)
 	}
 	s.seat = nil
 	j.turnAway()
+	if old == nil || !j.unsettled() {
+		return nil
+	}
+	return old
 }
 
 // turnAway answers who waits for a run that will not begin; one of the schedule that waits is missed. What is to be
@@ -79,6 +91,11 @@ func (j *Job) planned(seat *seat, now time.Time) (at time.Time, stays bool) {
 	if s.paused || s.blocked {
 		return time.Time{}, true
 	}
+	defer func() {
+		if j.unsettled() {
+			seat.rota.fresh = append(seat.rota.fresh, j.errand())
+		}
+	}()
 	j.recall()
 	j.goOn()
 	if s.last.IsZero() {
@@ -129,12 +146,17 @@ func (j *Job) due(now time.Time) (at time.Time, run *jobRun) {
 	next := j.Schedule.Next(s.next)
 	if late := now.Sub(s.next) > missedAfter+j.Jitter; !late && len(s.backlog) == 0 && (next.IsZero() || next.After(now)) {
 		s.last = s.next
-		run = j.entered(j.newRun(s.last, nil), now)
+		run = j.newRun(s.last, nil)
 	} else {
 		run = j.catchUp(now)
 		next = j.Schedule.Next(s.last)
 	}
 	j.remember()
+	if run != nil {
+		run = j.entered(run, now)
+	} else if j.unsettled() {
+		run = j.errand()
+	}
 	return j.given(next, now), run
 }
 
@@ -152,15 +174,15 @@ func (j *Job) catchUp(now time.Time) *jobRun {
 		j.miss(1, newest, true)
 		return nil
 	}
-	return j.entered(j.newRun(s.last, nil), now)
+	return j.newRun(s.last, nil)
 }
 
 // unblock deals with the times that came while there was no room. The caller holds the lock.
 func (j *Job) unblock(now time.Time) {
 	s := &j.state
-	s.blocked = false
 	first := s.next
 	p := j.pass(now)
+	s.blocked = false
 	if j.Overlap == Queue && s.queued == nil && len(s.backlog) == 0 {
 		s.queued = j.newRun(first, nil)
 		if p.n == len(p.times) { // the first is among the latest
@@ -213,8 +235,7 @@ func (j *Job) miss(n int, times []time.Time, alone bool) {
 	}
 	s := &j.state
 	s.counts.Missed += n
-	j.log().LogAttrs(s.seat.rota.ctx, slog.LevelInfo, "job missed times",
-		slog.String("service", supervise.Path(s.seat.rota.ctx)), slog.String("job", s.name), slog.Int("missed", n))
+	s.notes = append(s.notes, jobNote{slog.LevelInfo, "job missed times", []slog.Attr{slog.Int("missed", n)}})
 	switch j.Missed {
 	case MissedSkip:
 	case MissedOnce:
@@ -231,45 +252,43 @@ func (j *Job) miss(n int, times []time.Time, alone bool) {
 // goOn begins what waits, as far as there is room. The caller holds the lock.
 func (j *Job) goOn() {
 	s := &j.state
-	if s.queued == nil && len(s.backlog) == 0 {
-		return
-	}
-	for s.seat != nil && !s.seat.rota.isOver() && len(s.active) < j.places() {
+	for s.seat != nil && len(s.active) < j.places() {
 		switch {
 		case s.queued != nil:
-			run := s.queued
+			if !j.launch(s.queued) {
+				return
+			}
+			if s.queued.done == nil {
+				s.dealt = s.queued.record.Scheduled
+			}
 			s.queued = nil
-			j.launch(run)
 		case len(s.backlog) > 0 && !s.paused:
-			t := s.backlog[0]
-			s.dealt, s.backlog = t, s.backlog[1:]
+			if !j.launch(j.newRun(s.backlog[0], nil)) {
+				return
+			}
+			s.dealt, s.backlog = s.backlog[0], s.backlog[1:]
 			s.counts.MadeUp++
-			j.remember()
-			j.begin(t, nil)
 		default:
 			return
 		}
+		j.remember()
 	}
 }
-
-// begin begins a run. The caller holds the lock.
-func (j *Job) begin(t time.Time, done chan<- JobRun) { j.launch(j.newRun(t, done)) }
 
 func (j *Job) newRun(t time.Time, done chan<- JobRun) *jobRun {
 	return &jobRun{record: JobRun{Scheduled: t, Triggered: done != nil}, job: j, seat: j.state.seat, done: done}
 }
 
-// launch has a run done. The caller holds the lock.
-func (j *Job) launch(run *jobRun) {
+// launch has a run done, unless none is to begin any more. The caller holds the lock.
+func (j *Job) launch(run *jobRun) bool {
 	s := &j.state
 	if run.seat.rota.begin(j.entered(run, time.Now())) {
-		return
+		return true
 	}
+	run.cancel(nil)
 	s.active = s.active[:len(s.active)-1]
 	s.lastID--
-	if run.done != nil {
-		run.done <- JobRun{Err: supervise.ErrNotServing}
-	}
+	return false
 }
 
 // entered gives a run its number and its ctx. The caller holds the lock.
@@ -278,82 +297,16 @@ func (j *Job) entered(run *jobRun, now time.Time) *jobRun {
 	s.lastID++
 	run.record.ID, run.record.Started, run.record.Attempts = s.lastID, now, 1
 	run.Context, run.cancel = context.WithCancelCause(run.seat.rota.values)
+	run.settles = run.done == nil && j.StateFile != "" || j.unsettled()
 	s.active = append(s.active, run)
 	return run
-}
-
-// ended: a run is over.
-func (j *Job) ended(run *jobRun, outcome Outcome, err error) {
-	s := &j.state
-	s.mu.Lock()
-	record := &run.record
-	record.Ended, record.Outcome, record.Err = time.Now(), outcome, err
-	s.active = slices.DeleteFunc(s.active, func(other *jobRun) bool { return other == run })
-	s.counts.add(record)
-	s.history.add(record)
-	if s.seat != run.seat {
-		run.seat.rota.plan(run.seat)
-	}
-	if s.blocked && s.seat != nil { // by this run, whichever seat that is of
-		j.unblock(record.Ended)
-	}
-	j.goOn()
-	if j.OnRun != nil {
-		j.OnRun(*record) // under the lock, so one at a time
-	}
-	s.mu.Unlock()
-	if run.done != nil {
-		run.done <- *record
-	}
-	if outcome != Succeeded {
-		j.tell(run)
-	}
-	if run.seat.rota.ends {
-		run.seat.rota.rouse()
-	}
 }
 
 // isDone tells whether nothing is to be expected of a job that has no next time.
 func (j *Job) isDone() bool {
 	j.state.mu.Lock()
 	defer j.state.mu.Unlock()
-	return !j.state.paused && len(j.state.active) == 0
-}
-
-// tell says what a failure means.
-func (j *Job) tell(run *jobRun) {
-	switch run.record.Outcome {
-	case UnderWay, Succeeded:
-		return
-	case Cancelled:
-		if errors.Is(run.record.Err, errOutOfTime) {
-			run.seat.rota.fail(run.unfinished(run.record.Err))
-		}
-		return
-	case Panicked:
-		if run.record.Err == errPanicked { //nolint:errorlint // set by serve
-			return // it goes on its way, and fails the service by itself
-		}
-	case Failed, TimedOut:
-	}
-	if j.OnError == Fail {
-		run.seat.rota.fail(j.named(run.record.Err))
-		return
-	}
-	attrs := []slog.Attr{slog.String("outcome", run.record.Outcome.String()), slog.Int("attempts", run.record.Attempts), slog.Any("err", run.record.Err)}
-	var panicked *supervise.PanicError
-	if errors.As(run.record.Err, &panicked) {
-		attrs = append(attrs, slog.String("stack", string(panicked.Stack)))
-	}
-	j.logOf(run).LogAttrs(run.seat.rota.ctx, slog.LevelWarn, "job run failed", attrs...)
-}
-
-// named is an error with the name of the job, if it has one.
-func (j *Job) named(err error) error {
-	if j.state.name == "" {
-		return err
-	}
-	return fmt.Errorf("job %s: %w", j.state.name, err)
+	return !j.state.paused && !j.state.blocked && len(j.state.active) == 0
 }
 
 // cutShort ends the ctx of every run under way, because the time is over.

@@ -48,15 +48,10 @@ func newRota(ctx context.Context) *rota {
 	}
 }
 
-func (r *rota) isOver() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.over
-}
-
 // seat is the place of a job in a rota. at and place are of the heap, which turning guards.
 type seat struct {
 	job    *Job
+	name   string // in Jobs
 	rota   *rota
 	labels context.Context //nolint:containedctx // has the labels of the goroutines of its runs
 	at     time.Time       // when it is to begin next; zero: not by itself
@@ -83,7 +78,13 @@ func (r *rota) rouse() {
 func (r *rota) serve(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	done := false
+	done, whole := false, false
+	defer func() {
+		if !whole { // a schedule has panicked
+			r.fail(nil)
+			_ = r.finish(ctx, false)
+		}
+	}()
 	for r.goesOn(ctx) {
 		var wait time.Duration
 		if wait, done = r.turn(); done || r.failed() {
@@ -96,6 +97,7 @@ func (r *rota) serve(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
+	whole = true
 	return r.finish(ctx, done)
 }
 
@@ -146,6 +148,11 @@ func (r *rota) further() bool {
 
 // collect begins up to a batch of what is due, and tells whether that was all. The caller holds turning.
 func (r *rota) collect(now time.Time) (all bool) {
+	defer func() { // also when a schedule panics: the others have begun
+		r.hire(r.fresh, !all)
+		clear(r.fresh)
+		r.fresh = r.fresh[:0]
+	}()
 	for len(r.fresh) < batch {
 		s := r.heap.due(now)
 		if s == nil {
@@ -158,9 +165,6 @@ func (r *rota) collect(now time.Time) (all bool) {
 		}
 		r.heap.set(s, at, now)
 	}
-	r.hire(r.fresh, !all)
-	clear(r.fresh)
-	r.fresh = r.fresh[:0]
 	return all
 }
 
@@ -179,7 +183,7 @@ func (r *rota) isDone() bool {
 	return len(r.inbox) == 0
 }
 
-// fail notes an error of a run that fails the service.
+// fail notes an error of a run that fails the service; nil if that is done otherwise.
 func (r *rota) fail(err error) {
 	r.mu.Lock()
 	r.errs = append(r.errs, err)
@@ -191,7 +195,7 @@ func (r *rota) fail(err error) {
 func (r *rota) begin(run *jobRun) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.over {
+	if r.over || len(r.errs) > 0 || r.ctx.Err() != nil {
 		return false
 	}
 	r.queue = append(r.queue, run)
@@ -306,8 +310,8 @@ func (r *rota) cutShort() {
 // unfinished is the error of a run that was cut short.
 func (r *jobRun) unfinished(err error) error {
 	what := "job"
-	if r.job.state.name != "" {
-		what += " " + r.job.state.name
+	if r.seat.name != "" {
+		what += " " + r.seat.name
 	}
 	return &cutShortError{fmt.Sprintf("%s: run %d of %s was cut short", what, r.record.ID, r.record.Scheduled.Format(time.RFC3339)), err}
 }
