@@ -192,6 +192,41 @@ func (j *Job) Times(t time.Time, n int) []time.Time {
 	return times
 }
 
+// Upcoming is the next n times at which the job is to run, fewer when there are no more. Where Times asks the schedule alone, this goes
+// on from where the job is in it: the times of Every are counted from when it began. It is what would come if it were not
+// paused, or not stopped.
+func (j *Job) Upcoming(n int) []time.Time {
+	from, now := j.whereabouts(), time.Now()
+	times := []time.Time{}
+	if n > 0 && from.next.After(now) {
+		times = append(times, from.next)
+	} else if from.next = now; !from.last.IsZero() {
+		from.next, _ = latest(j.Schedule, from.last, now)
+	}
+	times = append(times, j.Times(from.next, n-len(times))...)
+	for i, t := range times {
+		times[i] = present(t, now)
+	}
+	return times
+}
+
+// whereabouts is where a job is in its schedule.
+type whereabouts struct{ last, next time.Time }
+
+func (j *Job) whereabouts() whereabouts {
+	j.state.mu.Lock()
+	defer j.state.mu.Unlock()
+	return whereabouts{j.state.last, j.state.next}
+}
+
+// present is a time as the clock on the wall shows it that may have been set since.
+func present(t, now time.Time) time.Time {
+	if t == t.Round(0) { //nolint:revive // it has no reading of the monotonic clock, so it is one of the wall already
+		return t
+	}
+	return now.Add(t.Sub(now))
+}
+
 func (j *Job) log() *slog.Logger {
 	if j.Log == nil {
 		return slog.Default()

@@ -48,29 +48,68 @@ func (j *Job) trigger(done chan<- JobRun) error {
 }
 
 // Pause lets no run begin by the schedule until Resume: times that pass are not missed, and what was missed before is made up
-// for after it. A run under way goes on, and Trigger works all the same. It lasts through restarts of the service.
+// for after it. A run under way goes on, and Trigger works all the same. It lasts through restarts of the service, but not of the
+// program.
 func (j *Job) Pause() { j.setPaused(true) }
 
 // Resume ends Pause.
 func (j *Job) Resume() { j.setPaused(false) }
 
 func (j *Job) setPaused(paused bool) {
+	if of, settles := j.paused(paused); settles {
+		j.settle(of)
+	}
+}
+
+// paused pauses or resumes, and tells whether there is something to settle.
+func (j *Job) paused(paused bool) (of *seat, settles bool) {
 	s := &j.state
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.paused == paused {
-		return
+		return nil, false
 	}
 	s.paused = paused
+	j.recall()
 	if paused {
+		j.giveUp(time.Now())
 		s.next, s.blocked = time.Time{}, false
 	} else {
-		s.last = time.Now() // what has passed meanwhile is not missed
+		j.passOver(time.Now())
 	}
 	if s.seat != nil {
 		s.seat.rota.plan(s.seat)
 		j.goOn()
 	}
+	return s.seat, j.unsettled()
+}
+
+// giveUp misses the times that have passed when a pause begins. The caller holds the lock.
+func (j *Job) giveUp(now time.Time) {
+	s := &j.state
+	if s.last.IsZero() || j.Schedule == nil {
+		return
+	}
+	if s.next.IsZero() {
+		s.next = j.Schedule.Next(s.last)
+	}
+	if s.next.IsZero() || s.next.After(now) {
+		return
+	}
+	p := j.pass(now)
+	j.miss(p.n, p.times, true)
+	j.remember()
+}
+
+// passOver lets the times go that have passed during a pause. Those of Every keep their distance from when the job
+// began. The caller holds the lock.
+func (j *Job) passOver(now time.Time) {
+	s := &j.state
+	if s.last.IsZero() || j.Schedule == nil {
+		return
+	}
+	s.last, _ = latest(j.Schedule, s.last, now)
+	j.remember()
 }
 
 // Cancel ends the ctx of every run under way, with the cause ErrCancelled, and tells how many there were. It

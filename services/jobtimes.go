@@ -48,8 +48,10 @@ func (j *Job) left() *seat {
 	if old != nil {
 		old.rota.plan(old)
 	}
+	if j.turnAway(); old != nil && s.paused {
+		j.passOver(time.Now()) // or the next program would take the pause for a downtime
+	}
 	s.seat = nil
-	j.turnAway()
 	if old == nil || !j.unsettled() {
 		return nil
 	}

@@ -19,7 +19,7 @@ type job interface {
 	Pause()
 	Resume()
 	Cancel() int
-	Times(t time.Time, n int) []time.Time
+	Upcoming(n int) []time.Time
 }
 
 // jobIn is the job in a service, which may have wrappers around it.
@@ -167,7 +167,6 @@ func (s *server) next(w http.ResponseWriter, r *http.Request, path string) {
 		}
 	}
 	if j, ok := s.theJob(w, r, path); ok {
-		times := j.Times(time.Now(), n)
-		reply(w, http.StatusOK, append([]time.Time{}, times...))
+		reply(w, http.StatusOK, append([]time.Time{}, j.Upcoming(n)...))
 	}
 }

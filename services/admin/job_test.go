@@ -39,7 +39,8 @@ func (j *byHand) Pause()      { j.paused = true }
 func (j *byHand) Resume()     { j.paused = false }
 func (j *byHand) Cancel() int { j.cancelled++; return 1 }
 
-func (j *byHand) Times(t time.Time, n int) (times []time.Time) {
+func (j *byHand) Upcoming(n int) (times []time.Time) {
+	t := time.Now()
 	for range min(n, 3) {
 		t = t.Add(time.Hour)
 		times = append(times, t)
