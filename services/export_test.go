@@ -28,3 +28,13 @@ func HeapDue(base, now time.Time, at ...time.Time) int {
 
 // CountLatency is what an HTTP does for each request to know how long it took, but for reading the clock.
 func CountLatency(h *HTTP, took time.Duration) { h.latencies.add(took) }
+
+// HeapSetsBack tells at which of the moments a rota that began at base notices that the clock was set back.
+func HeapSetsBack(base time.Time, moments ...time.Time) (noticed []bool) {
+	h := jobHeap{base: base}
+	for _, now := range moments {
+		h.look(now)
+		noticed = append(noticed, h.setBack())
+	}
+	return noticed
+}

@@ -51,7 +51,8 @@ type Job struct {
 	// which is a failure. 0: none.
 	Timeout time.Duration
 
-	// Jitter delays each run by up to so much, at random. 0: none.
+	// Jitter delays each run by up to so much, at random. One that is longer than the distance of two times makes the second
+	// of them late, or missed. 0: none.
 	Jitter time.Duration
 
 	// Retries is how often a Do that fails is tried again within its run.
@@ -205,7 +206,7 @@ func (j *Job) Upcoming(n int) []time.Time {
 	}
 	times = append(times, j.Times(from.next, n-len(times))...)
 	for i, t := range times {
-		times[i] = present(t, now)
+		times[i] = present(t)
 	}
 	return times
 }
@@ -217,14 +218,6 @@ func (j *Job) whereabouts() whereabouts {
 	j.state.mu.Lock()
 	defer j.state.mu.Unlock()
 	return whereabouts{j.state.last, j.state.next}
-}
-
-// present is a time as the clock on the wall shows it that may have been set since.
-func present(t, now time.Time) time.Time {
-	if t == t.Round(0) { //nolint:revive // it has no reading of the monotonic clock, so it is one of the wall already
-		return t
-	}
-	return now.Add(t.Sub(now))
 }
 
 func (j *Job) log() *slog.Logger {

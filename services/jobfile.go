@@ -32,7 +32,7 @@ func (j *Job) recall() {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		s.notes = append(s.notes, fileNote(j, "read", err))
-	case file.Last.After(time.Now()):
+	case time.Until(file.Last) > repeated: // and a little is setBack's to judge
 		s.notes = append(s.notes, fileNote(j, "read", fmt.Errorf("its time %s is yet to come", file.Last.Format(time.RFC3339))))
 	default:
 		s.last, s.dealt = file.Last, file.Last
@@ -59,7 +59,7 @@ func (j *Job) save() error {
 	s.saving.Lock()
 	defer s.saving.Unlock()
 	s.mu.Lock()
-	file, unsaved := jobFile{s.dealt.Round(0)}, s.unsaved
+	file, unsaved := jobFile{present(s.dealt).Round(0)}, s.unsaved
 	s.unsaved = false
 	s.mu.Unlock()
 	if !unsaved {

@@ -12,6 +12,7 @@ import "time"
 type jobHeap struct {
 	base time.Time
 	step time.Duration // by which the clock on the wall had been set since base when the times came in
+	peak time.Duration // the greatest step since jobs were planned anew because it was set back
 	heap []placed
 	idle map[*seat]struct{}
 }
@@ -37,6 +38,16 @@ func (h *jobHeap) look(now time.Time) {
 	for place := len(h.heap); place > 0; place-- {
 		h.down(place, h.heap[place-1])
 	}
+	h.peak = max(h.peak, set)
+}
+
+// setBack tells, once, whether the clock on the wall was set back by more than a minute.
+func (h *jobHeap) setBack() bool {
+	if h.peak-h.step <= missedAfter {
+		return false
+	}
+	h.peak = h.step
+	return true
 }
 
 // since is a time of the heap.

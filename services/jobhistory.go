@@ -83,7 +83,7 @@ type JobCounts struct {
 	TimedOut  int `json:"timed_out"`
 	Cancelled int `json:"cancelled"`
 	Panicked  int `json:"panicked"`
-	Missed    int `json:"missed"`  // times that passed without a run of their own
+	Missed    int `json:"missed"`  // times that passed without a run of their own; 10,000 at the most where they are found one by one, as those of Cron are
 	MadeUp    int `json:"made_up"` // runs for missed times
 
 	Total   time.Duration `json:"total"`   // of all runs, in nanoseconds
@@ -144,7 +144,7 @@ func (j *Job) Detail() any {
 		Last: s.history.all(), Counts: s.counts,
 	}
 	if s.seat != nil {
-		d.Next = s.next
+		d.Next = present(s.next)
 	}
 	for _, r := range s.active {
 		d.UnderWay = append(d.UnderWay, r.record)

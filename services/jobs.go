@@ -184,7 +184,7 @@ func (j *Job) sum(d *JobsDetail) (failing bool) {
 		d.UnderWay++
 	}
 	if s.seat != nil && !s.next.IsZero() && (d.Next.IsZero() || s.next.Before(d.Next)) {
-		d.Next = s.next
+		d.Next = present(s.next)
 	}
 	d.Counts.sum(&s.counts)
 	last, ok := s.history.latest()

@@ -99,6 +99,7 @@ func (j *Job) planned(seat *seat, now time.Time) (at time.Time, stays bool) {
 		}
 	}()
 	j.recall()
+	j.setBack(now)
 	j.goOn()
 	if s.last.IsZero() {
 		s.last = now
@@ -278,7 +279,7 @@ func (j *Job) goOn() {
 }
 
 func (j *Job) newRun(t time.Time, done chan<- JobRun) *jobRun {
-	return &jobRun{record: JobRun{Scheduled: t, Triggered: done != nil}, job: j, seat: j.state.seat, done: done}
+	return &jobRun{record: JobRun{Scheduled: present(t), Triggered: done != nil}, job: j, seat: j.state.seat, done: done}
 }
 
 // launch has a run done, unless none is to begin any more. The caller holds the lock.

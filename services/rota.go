@@ -119,7 +119,9 @@ func (r *rota) turn() (wait time.Duration, done bool) {
 	r.inbox = nil
 	r.mu.Unlock()
 	now := time.Now()
-	r.heap.look(now)
+	if r.heap.look(now); r.heap.setBack() {
+		inbox = append(inbox, r.heap.seats()...)
+	}
 	for _, s := range inbox {
 		if at, stays := s.job.planned(s, now); stays {
 			r.heap.set(s, at, now)
