@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -103,7 +104,7 @@ func splitSchedule(text string) (schedule string, zone *time.Location, err error
 	if zone, err = time.LoadLocation(last); err == nil {
 		return strings.Join(words[:len(words)-1], " "), zone, nil
 	}
-	if len(words) > most || zoneLike(last) {
+	if len(words) > most || zoneLike(last) || len(words) == 6 && isNoDay(last) {
 		return "", nil, fmt.Errorf("time zone %q: unknown", last)
 	}
 	return strings.Join(words, " "), time.Local, nil
@@ -114,3 +115,11 @@ func zoneLike(word string) bool {
 	_, place, ok := strings.Cut(word, "/")
 	return ok && strings.ContainsFunc(place, unicode.IsLetter)
 }
+
+// isNoDay tells whether a word is of letters alone, as CEST is, but none that may end a schedule, as FRI does.
+func isNoDay(word string) bool {
+	return !strings.ContainsFunc(word, func(r rune) bool { return !unicode.IsLetter(r) }) && !slices.Contains(lettered, strings.ToUpper(word))
+}
+
+// lettered are the fields of letters alone that may end a schedule.
+var lettered = []string{"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT", "SUNL", "MONL", "TUEL", "WEDL", "THUL", "FRIL", "SATL", "L"}
