@@ -3,6 +3,7 @@ package services_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -58,5 +59,47 @@ func TestTriggerDoesNotTakeThePlaceOfTheScheduledRunThatWaits(t *testing.T) {
 		time.Sleep(time.Minute)
 		j.want(t, "10", "30 for 15")
 		tr.stop()
+	})
+}
+
+func TestJobUnderTwoNamesIsRefused(t *testing.T) {
+	job := &services.Job{Schedule: services.Every(time.Second), Do: func(context.Context) error { return nil }}
+	jobs := &services.Jobs{Jobs: map[string]*services.Job{"a": job}}
+	if err := jobs.Add("b", job); err == nil || jobs.Len() != 1 {
+		t.Errorf("Add: got %v and %d jobs, want an error", err, jobs.Len())
+	}
+	if err := jobs.Remove("a"); err != nil {
+		t.Error(err)
+	}
+	if err := jobs.Add("b", job); err != nil {
+		t.Errorf("Add after Remove: %v", err)
+	}
+}
+
+func TestCancelledRunDoesNotMakeAJobOneThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		job := &services.Job{Schedule: services.Every(time.Hour), Log: quietLog(), Do: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}
+		jobs := &services.Jobs{Jobs: map[string]*services.Job{"a": job}}
+		tr := serve(t, supervise.Child{Name: "jobs", Service: jobs})
+		time.Sleep(61 * time.Minute)
+		job.Cancel()
+		synctest.Wait()
+		if got := jobs.Detail().(services.JobsDetail); got.Failing != 0 || got.Counts.Cancelled != 1 {
+			t.Errorf("got %+v, want one that was cancelled, and none that fails", got)
+		}
+		tr.stop()
+	})
+}
+
+func TestMissedTimesAreToldWithoutANameWhereThereIsNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log records
+		job := &services.Job{Schedule: services.Every(time.Second), Log: log.logger(), Do: newJournal().doing(3500 * time.Millisecond)}
+		tr := serve(t, supervise.Child{Name: "job", Service: job})
+		time.Sleep(6 * time.Second)
+		tr.stop()
+		if got := log.String(); !strings.Contains(got, "job missed times") || strings.Contains(got, "job=") {
+			t.Errorf("log: got %s", got)
+		}
 	})
 }

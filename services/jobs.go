@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -24,6 +23,7 @@ type Jobs struct {
 
 	mu   sync.Mutex
 	jobs map[string]*Job // nil before the first use
+	has  map[*Job]bool   // those
 	rota *rota           // nil: it is not served
 }
 
@@ -65,11 +65,12 @@ func (j *Jobs) open(r *rota) error {
 
 // fill takes over the jobs of the field, once. The caller holds mu.
 func (j *Jobs) fill() {
-	if j.jobs == nil {
-		j.jobs = maps.Clone(j.Jobs)
+	if j.jobs != nil {
+		return
 	}
-	if j.jobs == nil {
-		j.jobs = map[string]*Job{}
+	j.jobs, j.has = make(map[string]*Job, len(j.Jobs)), make(map[*Job]bool, len(j.Jobs))
+	for name, job := range j.Jobs {
+		j.jobs[name], j.has[job] = job, true
 	}
 }
 
@@ -88,7 +89,7 @@ func (j *Jobs) part() {
 }
 
 // Add adds a job, whether Jobs is served or not. Errors: supervise.ErrDuplicate when there is one of that name, and
-// others for a job that lacks Schedule or Do, or is served elsewhere.
+// others for a job that lacks Schedule or Do, is there under another name, or is served elsewhere.
 func (j *Jobs) Add(name string, job *Job) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -100,11 +101,13 @@ func (j *Jobs) Add(name string, job *Job) error {
 		err = supervise.ErrDuplicate
 	case j.rota != nil:
 		err = job.join(j.rota, name)
+	case j.has[job]:
+		err = errors.New("the job is there under another name")
 	}
 	if err != nil {
 		return fmt.Errorf("add the job %q: %w", name, err)
 	}
-	j.jobs[name] = job
+	j.jobs[name], j.has[job] = job, true
 	return nil
 }
 
@@ -119,6 +122,7 @@ func (j *Jobs) Remove(name string) error {
 		return fmt.Errorf("remove the job %q: %w", name, supervise.ErrNoChild)
 	}
 	delete(j.jobs, name)
+	delete(j.has, job)
 	job.leave()
 	return nil
 }
@@ -147,7 +151,7 @@ type JobsDetail struct {
 	Jobs     int       `json:"jobs"`
 	Paused   int       `json:"paused,omitempty"`
 	UnderWay int       `json:"under_way,omitempty"` // jobs with a run under way
-	Failing  int       `json:"failing,omitempty"`   // jobs whose last run did not succeed
+	Failing  int       `json:"failing,omitempty"`   // jobs whose last run has failed, timed out or panicked
 	Next     time.Time `json:"next,omitzero"`
 	Counts   JobCounts `json:"counts"` // of all
 
@@ -172,7 +176,7 @@ func (j *Jobs) Detail() any {
 	return d
 }
 
-// sum adds what is known of a job, and tells whether its last run did not succeed.
+// sum adds what is known of a job, and tells whether its last run has failed; one that was cancelled has not.
 func (j *Job) sum(d *JobsDetail) (failing bool) {
 	s := &j.state
 	s.mu.Lock()
@@ -188,5 +192,5 @@ func (j *Job) sum(d *JobsDetail) (failing bool) {
 	}
 	d.Counts.sum(&s.counts)
 	last, ok := s.history.latest()
-	return ok && last.outcome != Succeeded
+	return ok && last.outcome != Succeeded && last.outcome != Cancelled
 }
