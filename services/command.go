@@ -124,7 +124,9 @@ func (c *Command) Serve(ctx context.Context) error {
 }
 
 // Run runs the program once to its end, as a job: services.Job{Do: c.Run}. It returns what Serve would,
-// except that only exit code 0 is success, also once ctx is done.
+// except that one that was sent StopSignal has not finished, whatever its exit code: many a program cleans up then and
+// ends with 0. One that ended by itself before the signal, be it in the same instant, counts by its exit code; one that
+// catches the signal and finishes all the same can say so by a code of its own in DoneCodes, other than 0.
 //
 // When ctx is done, StopSignal is sent at once, and what is left is killed when the time of
 // supervise.StopContext is all but over, or, when it is no stop of the tree but a timeout of the job or Cancel, after

@@ -184,23 +184,24 @@ func TestAJobIsLeftToFinish(t *testing.T) {
 
 func TestAJobThatDoesNotFinishIsNamed(t *testing.T) {
 	for name, test := range map[string]struct {
-		step string
-		want string
+		before, after string
+		want          string
 	}{
-		"ended by the signal": {"out:", "not finished (out of time): "},
-		"killed":              {"ignore:15", "not finished (out of time): did not end in time after SIGTERM, and was killed: "},
+		"ended by the signal": {"out:", "hang", "not finished (out of time): "},
+		"killed":              {"ignore:15", "hang", "not finished (out of time): did not end in time after SIGTERM, and was killed: "},
+		"polite":              {"catch:15", "exit-on-signal:0", "ended with exit code 0 after SIGTERM"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHolder(t)
-			c := program(test.step, "hold:"+h.addr(), "hang")
+			c := program(test.before, "hold:"+h.addr(), test.after)
 			tr := serve(t, supervise.Child{Name: "job", Service: onceOf(c), Policy: supervise.Policy{StopTimeout: briefly}})
 			it := h.next()
 			err := tr.stop()
 			it.gone()
 			var stop *supervise.StopError
 			var status *services.ExitStatusError
-			if !errors.As(err, &stop) || !errors.As(err, &status) || errors.Is(err, supervise.ErrStuck) {
-				t.Fatalf("got %v, want a StopError with an ExitStatusError, and nothing stuck", err)
+			if !errors.As(err, &stop) || errors.As(err, &status) == (name == "polite") || errors.Is(err, supervise.ErrStuck) {
+				t.Fatalf("got %v, want a StopError with an ExitStatusError unless it was polite, and nothing stuck", err)
 			}
 			if !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %q, want %q in it", err, test.want)

@@ -69,16 +69,22 @@ func (p *process) served(ctx context.Context) error {
 	return nil
 }
 
-// ran is what Run returns of a run that is over.
+// ran is what Run returns of a run that is over. Exit code 0 after StopSignal tells that a program has cleaned up
+// rather than that it has finished: the two can't be told apart, and a backup that is taken for whole is worse than one
+// that is made again.
 func (p *process) ran(ctx context.Context) error {
-	err := p.faults()
+	status, fault := p.exitStatus(), p.faults()
+	err := fault
 	if err == nil {
-		err = p.byCode(p.exitStatus())
+		err = p.byCode(status)
 	}
-	if err != nil && p.signaled && !errors.Is(err, supervise.ErrDone) {
-		return fmt.Errorf("not finished (%w): %w", context.Cause(ctx), err)
+	switch {
+	case !p.signaled, status != nil && errors.Is(err, supervise.ErrDone):
+		return err
+	case status == nil && fault == nil:
+		err = fmt.Errorf("%s: ended with exit code 0 after %s", p.command.Args[0], signalName(p.command.stopSignal()))
 	}
-	return err
+	return fmt.Errorf("not finished (%w): %w", context.Cause(ctx), err)
 }
 
 // faults are what went wrong with the run, whatever the exit code.

@@ -143,6 +143,9 @@ func (p *process) attend(ctx context.Context) {
 	select {
 	case <-p.exited:
 	case <-ctx.Done():
+		if p.hasExited() { // in the same instant
+			break
+		}
 		stop, cancel := supervise.StopContext(ctx)
 		defer cancel()
 		p.stop(ctx, stop)
@@ -198,6 +201,15 @@ func (p *process) sweep() {
 	within, cancel := context.WithTimeout(context.Background(), dieWithin)
 	defer cancel()
 	p.undying = !p.emptyWithin(within)
+}
+
+func (p *process) hasExited() bool {
+	select {
+	case <-p.exited:
+		return true
+	default:
+		return false
+	}
 }
 
 // exitsWithin waits for the program, and tells whether it has ended before ctx.
