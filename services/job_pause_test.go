@@ -3,6 +3,7 @@ package services_test
 import (
 	"context"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,12 +70,13 @@ func TestWhatPassedBeforeAPauseIsMissed(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			j := newJournal()
-			takes := 5 * time.Second
+			var takes atomic.Int64
+			takes.Store(int64(5 * time.Second))
 			job := &services.Job{Schedule: services.Every(time.Second), Overlap: c.overlap, Missed: c.missed, Log: quietLog()}
-			job.Do = func(ctx context.Context) error { j.note(ctx); time.Sleep(takes); return nil }
+			job.Do = func(ctx context.Context) error { j.note(ctx); time.Sleep(time.Duration(takes.Load())); return nil }
 			tr := serve(t, supervise.Child{Name: "job", Service: job})
 			time.Sleep(4500 * time.Millisecond)
-			takes = 0
+			takes.Store(0)
 			job.Pause()
 			time.Sleep(7600 * time.Millisecond)
 			j.want(t, "1")

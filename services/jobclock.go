@@ -40,7 +40,7 @@ func isElapsed(s Schedule) bool {
 
 // present is a time as the clock on the wall shows it that may have been set since.
 func present(t time.Time) time.Time {
-	if t == t.Round(0) { //nolint:staticcheck,revive // not Equal: it has no reading of the monotonic clock, so it is of the wall already
+	if t == t.Round(0) { //nolint:staticcheck // not Equal: it has no reading of the monotonic clock, so it is of the wall already
 		return t
 	}
 	now := time.Now()
