@@ -23,9 +23,12 @@ import (
 // itself, what it leaves behind in its group is killed at once. So a program must stay in its group: one
 // that makes a daemon of itself is out of reach.
 //
-// On Linux the program is killed when this process dies, however that comes about: not so what the program
-// has started, nor a program that is set-user-ID. Elsewhere it survives. On Windows there are neither
-// groups nor signals: the program alone is killed as soon as it is told to stop.
+// When this process is killed by SIGKILL, or by the kernel for want of memory, it can end nothing. On Linux the kernel then
+// kills the program itself, unless that is set-user-ID or has file capabilities; what the program has started goes on, be it
+// the server behind a shell, and keeps its ports and files. Elsewhere the program goes on, too. A control group around
+// all of them ends what is left: KillMode=control-group of systemd, which is its default, or a container.
+//
+// On Windows there are neither groups nor signals: the program alone is killed as soon as it is told to stop.
 //
 // Its output goes into Log line by line, with control characters and what is no UTF-8 escaped. A line
 // longer than 8 KiB is cut into several. When the log takes nothing for a second, lines are dropped and
