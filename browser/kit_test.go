@@ -78,7 +78,7 @@ func (b *buffer) String() string {
 // start starts a daemon with drills, on addresses of its own.
 func start(t *testing.T, args ...string) *daemon {
 	t.Helper()
-	d := &daemon{t: t, name: "tend", args: append([]string{"--drill"}, args...), admin: "127.0.0.1:0", hello: "127.0.0.1:0"}
+	d := &daemon{t: t, name: "tend", args: append([]string{"--drill", "--log-format", "text"}, args...), admin: "127.0.0.1:0", hello: "127.0.0.1:0"}
 	t.Cleanup(d.kill)
 	d.run()
 	return d

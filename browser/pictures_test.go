@@ -30,13 +30,17 @@ func TestPictures(t *testing.T) {
 		name, path, theme, until string
 		width, height            int64
 	}{
-		{"overview", "/", "light", jobs, 1280, 800},
-		{"overview-dark", "/", "dark", jobs, 1280, 800},
-		{"job", "/services/shop/jobs/invoices", "light", `document.querySelectorAll(".chart .bar").length > 23`, 1280, 800},
-		{"http-dark", "/services/shop/admin", "dark", curves, 1280, 800},
-		{"telephone", "/?q=jobs", "light", jobs, 375, 760},
+		{"overview", "/", "light", jobs, 1280, 1000},
+		{"overview-dark", "/", "dark", jobs, 1280, 1000},
+		{"job", "/services/shop/jobs/invoices", "light", `document.querySelectorAll(".chart .bar").length > 23`, 1280, 840},
+		{"http-dark", "/services/shop/admin", "dark", curves, 1280, 700},
+		{"telephone", "/?q=jobs", "light", jobs, 375, 1000},
 	} {
-		b.resize(p.width, p.height)
+		if p.width < 500 {
+			b.resize(p.width, p.height, chromedp.EmulateMobile)
+		} else {
+			b.resize(p.width, p.height)
+		}
 		b.prefers(p.theme)
 		b.do(chromedp.Navigate(d.url(p.path)))
 		b.await(live)
@@ -47,7 +51,7 @@ func TestPictures(t *testing.T) {
 			return eval[bool](b, "Boolean("+p.until+")")
 		})
 		time.Sleep(300 * time.Millisecond) // let it be drawn; nothing is asserted of it
-		shot, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+		shot, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 		if err == nil {
 			shot, err = small(shot)
 		}
