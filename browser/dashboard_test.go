@@ -39,6 +39,20 @@ func TestAFailureIsSeenAtOnceAndSoIsItsEnd(t *testing.T) {
 	b.quiet()
 }
 
+// Two pages are at least 400 ms apart, whatever happens meanwhile.
+func TestAStormOfEventsIsNoStormOfRequests(t *testing.T) {
+	d := start(t, "--command", "storm: false", "--policy", "storm:backoff=none")
+	b := open(t, d.url("/"))
+	b.await(live)
+	b.await(`Number(document.querySelector('` + row("tend/storm") + ` .count')?.textContent.replace(",", "")) > 200`)
+	pages := eval[float64](b, `performance.getEntriesByType("resource").filter((e) => e.initiatorType === "xmlhttprequest").length`)
+	if most := eval[float64](b, `performance.now() / 400 + 1`); pages > most {
+		t.Errorf("the page was asked for %v times, want no more than %v", pages, most)
+	}
+	b.await(live)
+	b.quiet()
+}
+
 func TestABackoffCountsDownAndARunFollows(t *testing.T) {
 	d := start(t, "--policy", "timer:backoff=4s", "--timer-every", "1h")
 	b := open(t, d.url("/"))
