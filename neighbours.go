@@ -20,6 +20,8 @@ const exitConfig = 78 // EX_CONFIG
 type neighbours struct {
 	process *handover.Process
 	manager systemd.Notifier
+
+	upgrading sync.Mutex // held by who says that an upgrade is under way
 }
 
 // meetNeighbours takes over what this process was given by them.
@@ -35,11 +37,16 @@ func meetNeighbours(cfg config.Config, log *slog.Logger) (*neighbours, error) {
 
 // upgrade replaces this process by a newer one.
 func (n *neighbours) upgrade(ctx context.Context) error {
+	if !n.upgrading.TryLock() {
+		return n.process.Upgrade(ctx) // which refuses
+	}
+	defer n.upgrading.Unlock()
 	n.manager.Note("an upgrade is under way")
 	err := n.process.Upgrade(ctx)
 	switch {
 	case err == nil:
-	case errors.Is(err, handover.ErrUnderWay): // and says so by itself
+	case errors.Is(err, handover.ErrUnderWay): // of the process before, which has not ended
+		n.manager.Note("")
 	default:
 		n.manager.Note("the last upgrade failed: " + err.Error())
 	}

@@ -117,6 +117,32 @@ func TestSecondUpgradeOfTheDaemonIsRefused(t *testing.T) {
 	h.await(`msg="upgrade failed; this process goes on" err="process \d+: not ready within 2s"`)
 }
 
+// The new process is in charge, and its status says no longer that an upgrade is under way once that is over.
+func TestUpgradeIsRefusedUntilTheProcessBeforeHasEnded(t *testing.T) {
+	h := boot(t, nil, `--command=slow: sh -c 'trap "sleep 1; exit 0" TERM; while :; do sleep 0.1; done'`)
+	h.cmd.Process.Signal(syscall.SIGUSR2)
+	h.eventually("another process", func() bool { return len(h.pids()) == 2 })
+	next := h.pids()[1]
+	h.awaitTold("MAINPID=" + strconv.Itoa(next))
+	syscall.Kill(next, syscall.SIGUSR2)
+	h.await(`msg="upgrade refused" err="an upgrade is under way"`)
+	<-h.ended
+	h.eventually("a status that is right", func() bool {
+		status := ""
+		for _, line := range h.told() {
+			if strings.HasPrefix(line, "STATUS=") {
+				status = line
+			}
+		}
+		return status == "STATUS=ready: services: 4"
+	})
+	if got := strings.Count(h.log(), `msg="program started" service=tend/slow`); got > 2 {
+		t.Errorf("the program was started %d times, want once by each process", got)
+	}
+	syscall.Kill(next, syscall.SIGTERM)
+	h.gone(next)
+}
+
 func TestSIGTERMDuringAnUpgradeStopsTheDaemon(t *testing.T) {
 	h := boot(t, nil)
 	sent, end := h.underLoad()
