@@ -55,14 +55,16 @@ type Job struct {
 	// of them late, or missed. 0: none.
 	Jitter time.Duration
 
-	// Retries is how often a Do that fails is tried again within its run.
+	// Retries is how often a Do that fails is tried again within its run. What says supervise.ErrDone or supervise.Fatal
+	// is not.
 	Retries int
 
 	// RetryAfter is the delay before the first of them, and up to half more at random. It doubles with each, up to a
 	// minute, but stays if it is longer than that. 0: 1s.
 	RetryAfter time.Duration
 
-	// OnError says what an error of the last try means. 0: Fail.
+	// OnError says what an error of the last try means. 0: Fail. Whatever it is, supervise.ErrDone says that the job is
+	// finished for good (in Jobs, this one alone, for as long as the value lives), and supervise.Fatal ends the whole tree.
 	OnError OnError
 
 	// StateFile remembers the last time that was dealt with, so that what was missed while the program was
@@ -153,8 +155,8 @@ func (j *Job) scheduleText() string {
 }
 
 // Serve calls Do at each time of the schedule until ctx is done, and then returns nil; until Do fails under
-// Fail, and then returns its error; or until the schedule has no further time, and then returns
-// supervise.ErrDone. A job that lacks Schedule or Do is fatal to its tree.
+// Fail, and then returns its error; or until the schedule has no further time, or Do returns supervise.ErrDone, and then
+// returns that. A job that lacks Schedule or Do is fatal to its tree.
 func (j *Job) Serve(ctx context.Context) error {
 	if err := j.check(); err != nil {
 		return supervise.Fatal(fmt.Errorf("services.Job: %w", err))
@@ -232,20 +234,21 @@ type jobState struct {
 	mu   sync.Mutex
 	seat *seat // in the rota that it is in; nil: it is not served
 
-	last    time.Time // of the schedule: dealt with, up to this one, but for what waits
-	dealt   time.Time // and up to this one, nothing waits
-	next    time.Time // the first after that; zero: none, or not known yet
-	paused  bool
-	known   bool // the state file has been read
-	lastID  int
-	active  []*jobRun
-	queued  *jobRun     // waits for its turn under Queue
-	blocked bool        // the time has come, but there is no room
-	backlog []time.Time // missed, and to be made up for
-	history jobHistory
-	counts  JobCounts
-	unsaved bool      // the state file is to be written
-	notes   []jobNote // are to be logged
+	last     time.Time // of the schedule: dealt with, up to this one, but for what waits
+	dealt    time.Time // and up to this one, nothing waits
+	next     time.Time // the first after that; zero: none, or not known yet
+	paused   bool
+	known    bool // the state file has been read
+	lastID   int
+	finished error // what a run said by which the job is finished for good; nil: it is not
+	active   []*jobRun
+	queued   *jobRun     // waits for its turn under Queue
+	blocked  bool        // the time has come, but there is no room
+	backlog  []time.Time // missed, and to be made up for
+	history  jobHistory
+	counts   JobCounts
+	unsaved  bool      // the state file is to be written
+	notes    []jobNote // are to be logged
 
 	telling sync.Mutex // while OnRun is called; comes before mu
 	saving  sync.Mutex // while the state file is written; comes before mu

@@ -49,8 +49,14 @@ func (j *Job) end(run *jobRun, outcome Outcome, err error) (settles bool) {
 	record := &run.record
 	record.Ended, record.Outcome, record.Err = time.Now(), outcome, err
 	s.active = slices.DeleteFunc(s.active, func(other *jobRun) bool { return other == run })
+	if outcome == Succeeded {
+		record.Err = nil // what it is says that the job is finished
+	}
 	s.counts.add(record)
 	s.history.add(record)
+	if err != nil && outcome == Succeeded && s.seat == run.seat {
+		j.finish(err)
+	}
 	if err, fails := j.failure(run); fails {
 		run.seat.rota.fail(err) // first, so that nothing begins that would be cut short
 	}
@@ -77,11 +83,14 @@ func (j *Job) failure(run *jobRun) (err error, fails bool) { //nolint:revive // 
 		if errors.Is(err, errOutOfTime) {
 			return run.unfinished(err), true
 		}
+		if isFatal(err) {
+			return run.named(err), true
+		}
 	case Panicked, Failed, TimedOut:
 		if err == errPanicked { //nolint:errorlint // set by serve
 			return nil, true
 		}
-		if j.OnError == Fail {
+		if j.OnError == Fail || isFatal(err) {
 			return run.named(err), true
 		}
 	case UnderWay, Succeeded:

@@ -128,6 +128,7 @@ type JobDetail struct {
 	Schedule string    `json:"schedule,omitempty"`
 	Next     time.Time `json:"next,omitzero"` // zero: none, or it is not served
 	Paused   bool      `json:"paused,omitempty"`
+	Finished bool      `json:"finished,omitempty"` // for good, as a run of it said
 	UnderWay []JobRun  `json:"under_way,omitempty"`
 	Queued   bool      `json:"queued,omitempty"` // one waits for its turn
 	Last     []JobRun  `json:"last,omitempty"`   // the last 50, the latest first
@@ -140,7 +141,7 @@ func (j *Job) Detail() any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := JobDetail{
-		Schedule: j.scheduleText(), Paused: s.paused, Queued: s.queued != nil || len(s.backlog) > 0 || s.blocked && j.Overlap == Queue,
+		Schedule: j.scheduleText(), Paused: s.paused, Finished: s.finished != nil, Queued: s.queued != nil || len(s.backlog) > 0 || s.blocked && j.Overlap == Queue,
 		Last: s.history.all(), Counts: s.counts,
 	}
 	if s.seat != nil {

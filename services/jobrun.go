@@ -150,7 +150,7 @@ func (r *jobRun) try() error {
 		supervise.Beat(r.seat.rota.ctx)
 		err := r.do()
 		supervise.Beat(r.seat.rota.ctx)
-		if err == nil || r.record.Attempts > r.job.Retries || !r.pause(delay) {
+		if err == nil || isFinal(err) || r.record.Attempts > r.job.Retries || !r.pause(delay) {
 			return err
 		}
 		r.attempt()
@@ -189,13 +189,12 @@ func (r *jobRun) pause(d time.Duration) bool {
 	}
 }
 
-// judge tells what became of the run, and why.
+// judge tells what became of the run, and why. One that says that the job is finished for good has succeeded.
 func (r *jobRun) judge(err error) (Outcome, error) {
-	if err == nil {
-		return Succeeded, nil
-	}
-	var panicked *supervise.PanicError
-	if errors.As(err, &panicked) {
+	switch {
+	case err == nil, isFinished(err):
+		return Succeeded, err
+	case isPanic(err):
 		return Panicked, err
 	}
 	outcome := Cancelled

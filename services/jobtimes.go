@@ -25,6 +25,9 @@ func (j *Job) join(r *rota, name string) error {
 		return errors.New("the job is served already")
 	}
 	s.seat = &seat{job: j, name: name, rota: r, labels: r.ctx}
+	if r.ends {
+		s.finished = nil // somebody has started it again
+	}
 	if name != "" {
 		s.seat.labels = pprof.WithLabels(r.ctx, pprof.Labels("job", name))
 	}
@@ -90,7 +93,7 @@ func (j *Job) planned(seat *seat, now time.Time) (at time.Time, stays bool) {
 	if s.seat != seat { // runs under way may have to be cut short
 		return time.Time{}, slices.ContainsFunc(s.active, func(run *jobRun) bool { return run.seat == seat })
 	}
-	if s.paused || s.blocked {
+	if s.paused || s.blocked || s.finished != nil {
 		return time.Time{}, true
 	}
 	defer func() {
@@ -140,7 +143,7 @@ func (j *Job) due(now time.Time) (at time.Time, run *jobRun) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.seat == nil, s.paused:
+	case s.seat == nil, s.paused, s.finished != nil:
 		return time.Time{}, nil
 	case len(s.active) >= j.places():
 		s.blocked = true // a short interval is not to be walked through
@@ -309,7 +312,7 @@ func (j *Job) entered(run *jobRun, now time.Time) *jobRun {
 func (j *Job) isDone() bool {
 	j.state.mu.Lock()
 	defer j.state.mu.Unlock()
-	return !j.state.paused && !j.state.blocked && len(j.state.active) == 0
+	return (!j.state.paused || j.state.finished != nil) && !j.state.blocked && len(j.state.active) == 0
 }
 
 // cutShort ends the ctx of every run under way, because the time is over.

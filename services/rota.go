@@ -285,9 +285,19 @@ func (r *rota) finish(ctx context.Context, done bool) error {
 		return errors.Join(r.errs...)
 	}
 	if done {
-		return supervise.ErrDone
+		return r.lastWord()
 	}
 	return nil
+}
+
+// lastWord is what a service with nothing left to do returns.
+func (r *rota) lastWord() error {
+	for s := range r.heap.idle {
+		if err := s.job.state.finished; err != nil {
+			return err
+		}
+	}
+	return supervise.ErrDone
 }
 
 // end lets no further run begin, and tells whether one has failed the service.
