@@ -145,7 +145,7 @@ func TestItComesBackWithTheDaemon(t *testing.T) {
 	b.await(`document.getElementById("stale").hidden`)
 	d.post("/api/v1/services/tend/hello/stop")
 	b.await(has(row("tend/hello"), "Stopped"))
-	b.quiet("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET")
+	b.quiet("net::ERR_") // while nobody answered, whatever was asked for
 }
 
 func TestItOutlivesARestartOfTheSideThatServesIt(t *testing.T) {

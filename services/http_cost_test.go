@@ -80,12 +80,17 @@ func allocations(t *testing.T, addr net.Addr) float64 {
 	c.send(string(request))
 	c.answer()
 	answer := make([]byte, first.Len()) // every one is as long
-	return testing.AllocsPerRun(500, func() {
+	ask := func() {
 		if _, err := c.Write(request); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := io.ReadFull(c.Conn, answer); err != nil {
 			t.Fatal(err)
 		}
-	})
+	}
+	least := testing.AllocsPerRun(200, ask)
+	for range 9 { // whatever else the process does meanwhile counts, too
+		least = min(least, testing.AllocsPerRun(200, ask))
+	}
+	return least
 }
