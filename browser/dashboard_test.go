@@ -219,6 +219,23 @@ func TestADrillSaysWhatItDoesAndItsErrorIsKept(t *testing.T) {
 	b.quiet()
 }
 
+// A dialog tells late that it was closed; what it was closed for must not be done when it is open for something else.
+func TestAQuestionThatIsLeftForAnotherIsNo(t *testing.T) {
+	d := start(t, "--timer-every", "1h")
+	b := open(t, d.url("/services/tend/timer"))
+	b.await(live)
+	b.click(`button[data-api$="mode=fatal"]`)
+	b.await(has("#ask-text", "ends the whole program"))
+	eval[bool](b, `(document.getElementById("ask").close(), document.querySelector('button[data-api$="mode=error"]').click(), true)`)
+	b.click("#ask-yes")
+	d.await("the drill is logged", func() bool { return strings.Contains(d.log.String(), "action=drill service=tend/timer") })
+	b.await(has(".errors", "drill: failed as asked"))
+	if n := strings.Count(d.log.String(), "action=drill"); n != 1 || strings.Contains(d.log.String(), "mode=fatal") {
+		t.Errorf("got %d drills, want the one that was said yes to:\n%s", n, d.log)
+	}
+	b.quiet()
+}
+
 func TestTheKeyboardIsEnough(t *testing.T) {
 	d := start(t, "--timer-every", "1h")
 	b := open(t, d.url("/"))

@@ -6,6 +6,7 @@ export function startActions() {
 		const button = event.target.closest("button[data-api]");
 		if (button && button.getAttribute("aria-busy") !== "true") act(button);
 	});
+	document.getElementById("ask").addEventListener("close", answered);
 	document.getElementById("keys").addEventListener("click", () => document.getElementById("help").showModal());
 }
 
@@ -47,8 +48,13 @@ export async function call(method, url, body) {
 	throw new Error(answer?.detail || answer?.title || `refused with status ${response.status}`);
 }
 
-// ask resolves to whether the answer is yes.
+// pending answers the question that is open.
+let pending = null;
+
+// ask resolves to whether the answer is yes. A question that another one takes the place of is answered no: the dialog tells
+// of its close later, when it may be open for the other one already.
 function ask(title, text, yes) {
+	pending?.(false);
 	const dialog = document.getElementById("ask");
 	document.getElementById("ask-title").textContent = title;
 	document.getElementById("ask-text").textContent = text;
@@ -57,8 +63,16 @@ function ask(title, text, yes) {
 	dialog.showModal();
 	dialog.querySelector('[value="no"]').focus(); // Enter must not be enough
 	return new Promise((resolve) => {
-		dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+		pending = (answer) => {
+			pending = null;
+			resolve(answer);
+		};
 	});
+}
+
+function answered() {
+	const dialog = document.getElementById("ask");
+	if (!dialog.open) pending?.(dialog.returnValue === "yes");
 }
 
 // toast says something for a while: what went wrong for longer.
