@@ -273,7 +273,7 @@ func TestUpdateAnswers(t *testing.T) {
 			t.Errorf("after an update that came to nothing: %v", err)
 		}
 
-		fails := supervise.Child{Name: "fails", Service: returns(errBoom), Policy: supervise.Policy{MinBackoff: time.Hour}}
+		fails := supervise.Child{Name: "fails", Service: returns(errBoom), WaitReady: true, Policy: supervise.Policy{MinBackoff: time.Hour}}
 		err = tr.Update(t.Context(), append(list(known, "a"), fails))
 		for _, path := range []string{"tend/bad", "tend/fails"} {
 			if !strings.Contains(fmt.Sprint(err), path+": boom") {
