@@ -144,27 +144,21 @@ func (n *Notifier) attend(ctx context.Context, watchdog time.Duration) {
 			go func() { answers <- n.Tree.Status() }()
 		}
 	}
-	settled := time.NewTimer(0)
-	pings, looks := ticks(watchdog/3), ticks(lookout)
-	defer settled.Stop()
-	defer pings.Stop()
-	defer looks.Stop()
+	plan := newAgenda(watchdog / 3)
+	defer plan.timer.Stop()
 	var alive bool // whether a ping is due
 	drain := progress{}
 	for {
 		select {
 		case <-n.urgent:
-			settled.Reset(0)
+			plan.settleWithin(0)
 		case <-n.wake:
-			settled.Reset(gap)
-		case <-settled.C:
-			ask()
-		case <-pings.C:
-			alive = true
-			ask()
-		case <-looks.C:
-			if drain.watched {
-				drain.due = true
+			plan.settleWithin(gap)
+		case now := <-plan.timer.C:
+			settle, ping, look := plan.due(now)
+			alive = alive || ping
+			drain.due = drain.due || look && drain.watched
+			if settle || ping || look && drain.watched {
 				ask()
 			}
 		case s := <-answers:
@@ -248,14 +242,4 @@ func (n *Notifier) log() *slog.Logger {
 		return slog.Default()
 	}
 	return n.Log
-}
-
-// ticks never come for a duration of 0.
-func ticks(every time.Duration) *time.Ticker {
-	if every > 0 {
-		return time.NewTicker(every)
-	}
-	t := time.NewTicker(time.Hour)
-	t.Stop()
-	return t
 }
