@@ -2,28 +2,14 @@ package admin
 
 import (
 	"fmt"
-	"net"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// peerOfSocket asks the system who has connected to a unix socket.
-func peerOfSocket(c net.Conn) (who string, ok bool) {
-	conn, ok := c.(syscall.Conn)
-	if !ok {
-		return "", false
-	}
-	raw, err := conn.SyscallConn()
+// credentials are those of the process at the other end, when it connected.
+func credentials(fd int) (who string, ok bool) {
+	peer, err := unix.GetsockoptXucred(fd, unix.SOL_LOCAL, unix.LOCAL_PEERCRED)
 	if err != nil {
-		return "", false
-	}
-	var peer *unix.Xucred
-	var fault error
-	err = raw.Control(func(fd uintptr) {
-		peer, fault = unix.GetsockoptXucred(int(fd), unix.SOL_LOCAL, unix.LOCAL_PEERCRED)
-	})
-	if err != nil || fault != nil {
 		return "", false
 	}
 	return fmt.Sprintf("uid %d", peer.Uid), true
