@@ -140,7 +140,7 @@ func (r *httpRun) serve(w http.ResponseWriter, req *http.Request) {
 		answer = &w2.reply
 		defer r.recovered(&w2.reply, req)
 		r.handler.ServeHTTP(w2, req)
-		r.handled(&w2.reply)
+		r.handled(&w2.reply, req)
 		return
 	}
 	t.busy.Store(true)
@@ -150,14 +150,17 @@ func (r *httpRun) serve(w http.ResponseWriter, req *http.Request) {
 	answer = &w1.reply
 	defer r.recovered(&w1.reply, req)
 	r.handler.ServeHTTP(w1, req)
-	r.handled(&w1.reply)
+	r.handled(&w1.reply, req)
 }
 
 // handled sees to it that a handler which wrote nothing is not taken for one that succeeded, when it was
-// its context that made it return.
-func (r *httpRun) handled(w *reply) {
+// its context that made it return; and that the rest of a body that was refused is not waited for.
+func (r *httpRun) handled(w *reply, req *http.Request) {
 	switch {
 	case w.begun:
+		if w.fault && isBeyondBound(req.Body) {
+			w.refuseRest()
+		}
 	case r.late.Load():
 		r.gaveUp.Add(1)
 		http.Error(w, "stopping", http.StatusServiceUnavailable)

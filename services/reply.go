@@ -15,6 +15,7 @@ type reply struct {
 	http.ResponseWriter
 	run   *httpRun
 	begun bool // the header is out, or the connection is the handler's
+	fault bool // the status is that of an error
 
 	since time.Duration // when the request came, from the beginning of the run
 	timed bool          // how long it took is counted
@@ -27,7 +28,10 @@ func (r *reply) begin(status int) {
 	if r.begun || status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
 		return
 	}
-	r.begun = true
+	r.begun, r.fault = true, status >= http.StatusBadRequest
+	if status == http.StatusRequestEntityTooLarge {
+		r.refuseRest()
+	}
 	if r.run.lame.Load() && status != http.StatusSwitchingProtocols {
 		r.Header().Set("Connection", "close")
 	}
