@@ -41,7 +41,9 @@ func (c *conns) note(nc net.Conn, state http.ConnState) {
 		return
 	case http.StateHijacked:
 		c.handled.Done()
-	case http.StateActive, http.StateIdle:
+	case http.StateIdle:
+		t.stage.CompareAndSwap(nextBegun, betweenTwo) // it was the rest of a body
+	case http.StateActive:
 	}
 	if t.state.Load() != stateGone {
 		t.state.Store(int32(state))
@@ -85,35 +87,42 @@ func (c *conns) count() (n int) {
 // worth a channel for each request.
 const look = 5 * time.Millisecond
 
-// slowStart is how long a connection may take to send the first byte of a request, before it counts as
-// idle.
+// slowStart is how long a connection may take to send the first header, and one whose next header has begun the rest of
+// that, before it counts as idle.
 const slowStart = 5 * time.Second
 
-// busy tells whether there is something to wait for. idle has since when a connection was seen idle.
+// busy tells whether there is something to wait for. idle has since when a connection was seen without a request.
 func (c *conns) busy(idle map[*track]time.Time, now time.Time, keepIdle time.Duration) (busy bool) {
 	c.each(func(t *track, _ net.Conn, state http.ConnState) {
-		switch state {
-		case http.StateNew:
-			busy = busy || now.Sub(t.since) < slowStart
-		case http.StateIdle:
-			if idle[t].IsZero() {
-				idle[t] = now
-			}
-			busy = busy || now.Sub(idle[t]) < keepIdle
-		default:
-			delete(idle, t)
-			busy = true
-		}
+		busy = !t.isIdle(state, idle, now, keepIdle) || busy
 	})
 	return busy
 }
 
-// closeIdle closes the connections that have been idle for so long. idle is as for busy.
+// isIdle tells whether a connection has been without a request for so long. idle is as for busy.
+func (t *track) isIdle(state http.ConnState, idle map[*track]time.Time, now time.Time, keepIdle time.Duration) bool {
+	if state != http.StateNew && state != http.StateIdle {
+		delete(idle, t)
+		return false
+	}
+	if idle[t].IsZero() || t.stage.CompareAndSwap(nextBegun, nextNoticed) {
+		idle[t] = now
+	}
+	switch {
+	case state == http.StateNew && now.Sub(t.since) < slowStart:
+		return false
+	case t.stage.Load() == nextNoticed:
+		return now.Sub(idle[t]) >= slowStart
+	default:
+		return now.Sub(idle[t]) >= keepIdle
+	}
+}
+
+// closeIdle closes the connections that have been idle for so long, and are not new. idle is as for busy.
 func (c *conns) closeIdle(idle map[*track]time.Time, now time.Time, keepIdle time.Duration) {
 	var old []net.Conn
-	c.busy(idle, now, keepIdle)
 	c.each(func(t *track, nc net.Conn, state http.ConnState) {
-		if since := idle[t]; state == http.StateIdle && !since.IsZero() && now.Sub(since) >= keepIdle {
+		if t.isIdle(state, idle, now, keepIdle) && state == http.StateIdle {
 			old = append(old, nc)
 		}
 	})
@@ -128,7 +137,7 @@ func (c *conns) closeHijacked() (n int64) {
 	c.each(func(t *track, nc net.Conn, state http.ConnState) {
 		if state == http.StateHijacked {
 			hijacked = append(hijacked, nc)
-			if !t.busy.Load() {
+			if t.stage.Load() != atHandler {
 				n++
 			}
 		}

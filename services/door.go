@@ -117,10 +117,26 @@ type track struct {
 	door  *door
 	state connState
 	once  sync.Once
-	since time.Time   // when it was accepted
-	busy  atomic.Bool // a handler is at it
+	since time.Time    // when it was accepted
+	stage atomic.Int32 // of HTTP/1
 
 	replies []writer1 // for the next requests
+}
+
+// What a connection of HTTP/1 is at. net/http has it down as idle until all of the next header has come.
+const (
+	_ int32 = iota // nothing asked yet, or HTTP/2
+	atHandler
+	betweenTwo  // requests
+	nextBegun   // by its first bytes
+	nextNoticed // by who waits for requests to be finished
+)
+
+// heard is told of what Read got.
+func (t *track) heard(n int) {
+	if n > 0 && t.stage.Load() == betweenTwo {
+		t.stage.CompareAndSwap(betweenTwo, nextBegun)
+	}
 }
 
 // newConn wraps a connection without taking away what net/http does with its own: sendfile, and the
@@ -165,6 +181,12 @@ type tcpConn struct {
 
 func (c *tcpConn) Close() error { return c.track.close(c.TCPConn) }
 
+func (c *tcpConn) Read(p []byte) (n int, err error) {
+	n, err = c.TCPConn.Read(p)
+	c.heard(n)
+	return n, err
+}
+
 type unixConn struct {
 	*net.UnixConn
 	*track
@@ -172,12 +194,24 @@ type unixConn struct {
 
 func (c *unixConn) Close() error { return c.track.close(c.UnixConn) }
 
+func (c *unixConn) Read(p []byte) (n int, err error) {
+	n, err = c.UnixConn.Read(p)
+	c.heard(n)
+	return n, err
+}
+
 type otherConn struct {
 	net.Conn
 	*track
 }
 
 func (c *otherConn) Close() error { return c.track.close(c.Conn) }
+
+func (c *otherConn) Read(p []byte) (n int, err error) {
+	n, err = c.Conn.Read(p)
+	c.heard(n)
+	return n, err
+}
 
 // trackOf finds ours in a connection of net/http's. It is asked twice a request, and a concrete type is
 // found without a search.

@@ -143,8 +143,8 @@ func (r *httpRun) serve(w http.ResponseWriter, req *http.Request) {
 		r.handled(&w2.reply, req)
 		return
 	}
-	t.busy.Store(true)
-	defer t.busy.Store(false)
+	t.stage.Store(atHandler)
+	defer t.stage.Store(betweenTwo)
 	w1 := t.nextReply()
 	*w1 = writer1{reply{ResponseWriter: w, run: r, since: since}}
 	answer = &w1.reply
