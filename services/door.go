@@ -148,9 +148,17 @@ func newConn(nc net.Conn, d *door) net.Conn {
 		return &tcpConn{nc, t}
 	case *net.UnixConn:
 		return &unixConn{nc, t}
+	case halfCloser:
+		return &halfConn{nc, t}
 	default:
 		return &otherConn{nc, t}
 	}
+}
+
+// halfCloser is a connection that can say that nothing more comes, as those of TCP can.
+type halfCloser interface {
+	net.Conn
+	CloseWrite() error
 }
 
 // nextReply is a writer that no request has had before: a handler that goes on writing after it has returned
@@ -213,6 +221,19 @@ func (c *otherConn) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
+type halfConn struct {
+	halfCloser
+	*track
+}
+
+func (c *halfConn) Close() error { return c.track.close(c.halfCloser) }
+
+func (c *halfConn) Read(p []byte) (n int, err error) {
+	n, err = c.halfCloser.Read(p)
+	c.heard(n)
+	return n, err
+}
+
 // trackOf finds ours in a connection of net/http's. It is asked twice a request, and a concrete type is
 // found without a search.
 func trackOf(c net.Conn) *track {
@@ -220,6 +241,8 @@ func trackOf(c net.Conn) *track {
 	case *tcpConn:
 		return c.track
 	case *unixConn:
+		return c.track
+	case *halfConn:
 		return c.track
 	case *otherConn:
 		return c.track
