@@ -24,7 +24,11 @@ func (h *HTTP) speaksTLS() bool { return h.CertFile != "" || h.KeyFile != "" || 
 
 // certificates reads the certificate. nil: there are no files.
 func (h *HTTP) certificates() (*certs, error) {
-	if h.CertFile == "" && h.KeyFile == "" {
+	switch {
+	case h.CertFile != "" || h.KeyFile != "":
+	case h.TLS != nil && len(h.TLS.Certificates) == 0 && h.TLS.GetCertificate == nil && h.TLS.GetConfigForClient == nil:
+		return nil, errors.New("TLS has no certificate, and there is no CertFile")
+	default:
 		return nil, nil //nolint:nilnil // nothing to read is no fault
 	}
 	c := &certs{certFile: h.CertFile, keyFile: h.KeyFile, log: h.log()}

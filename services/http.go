@@ -48,7 +48,8 @@ type HTTP struct {
 	// kind serves one run only. It is closed when no run follows, and the service cannot be started again
 	// then. For the last 50ms newcomers are ignored, on Linux; whoever else holds the socket gets them a second
 	// later. A socket of MPTCP, which net.Listen makes where it can, cannot ignore anybody, so who comes in the
-	// instant before the close is reset: net.ListenConfig makes one of TCP. nil: Addr.
+	// instant before the close is reset: net.ListenConfig makes one of TCP. One of package tls is refused, as TLS is
+	// for HTTP to speak. nil: Addr.
 	Listener net.Listener
 
 	// Handler answers the requests. The context of a request has the values of the run's, so the
@@ -101,7 +102,7 @@ type HTTP struct {
 	MaxHeaderBytes int
 
 	// ConnContext makes the context of the requests of a connection, as that of http.Server does. The connection
-	// is a syscall.Conn where that of the listener is one. nil: the one it is given.
+	// is a syscall.Conn where that of the listener is a *net.TCPConn or a *net.UnixConn. nil: the one it is given.
 	ConnContext func(ctx context.Context, c net.Conn) context.Context
 
 	socket    socket

@@ -1,6 +1,7 @@
 package services_test
 
 import (
+	"crypto/tls"
 	"net"
 	"net/http"
 	"strings"
@@ -37,4 +38,30 @@ func TestConnectionOfAnotherTypeCanBeHalfClosed(t *testing.T) {
 	}
 	c.wantClosed()
 	tr.stop()
+}
+
+// Its connections would be those of plain HTTP to net/http: no HTTP/2, and no Request.TLS, by which a handler may
+// know who asks.
+func TestListenerThatSpeaksTLSByItselfIsRefused(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	h := newHTTP(hello)
+	h.Listener = tls.NewListener(l, &tls.Config{})
+	tr := serve(t, supervise.Child{Name: "web", Service: h, Policy: supervise.Policy{MaxRestarts: -1}})
+	err = tr.wait()
+	if err == nil || !strings.Contains(err.Error(), "a Listener of TLS: give the one below it, and its configuration as TLS") {
+		t.Errorf("Serve: got %v, want to be told what to give", err)
+	}
+}
+
+func TestTLSWithoutACertificateIsRefused(t *testing.T) {
+	h := newHTTP(hello)
+	h.TLS = &tls.Config{}
+	tr := serve(t, supervise.Child{Name: "web", Service: h, Policy: supervise.Policy{MaxRestarts: -1}})
+	if err := tr.wait(); err == nil || !strings.Contains(err.Error(), "TLS has no certificate, and there is no CertFile") {
+		t.Errorf("Serve: got %v, want to be told that there is no certificate", err)
+	}
 }

@@ -3,11 +3,13 @@ package services
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
+	"reflect"
 	"strings"
 	"sync"
 	"syscall"
@@ -59,6 +61,9 @@ func (s *socket) open(ctx context.Context, h *HTTP) (*door, error) {
 // listen gets the socket. The caller holds mu.
 func (s *socket) listen(ctx context.Context, h *HTTP) error {
 	if h.Listener != nil {
+		if reflect.TypeOf(h.Listener) == tlsListener {
+			return errors.New("a Listener of TLS: give the one below it, and its configuration as TLS")
+		}
 		s.listener, s.lent = h.Listener, true
 		_ = unbar(s.listener) // somebody may have died while it was barred
 		return nil
@@ -75,6 +80,10 @@ func (s *socket) listen(ctx context.Context, h *HTTP) error {
 	s.sockets.register(s.path, h)
 	return nil
 }
+
+// tlsListener is the type of a listener whose connections net/http knows by their type, which they have no more
+// when they are ours.
+var tlsListener = reflect.TypeOf(tls.NewListener(nil, nil)) //nolint:gochecknoglobals // it never changes
 
 // acquire takes the socket that was given for the service, or opens one.
 func (s *socket) acquire(ctx context.Context, h *HTTP) error {
