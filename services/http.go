@@ -84,8 +84,9 @@ type HTTP struct {
 	// request that the client may be sending just then. 0: 500ms; <0: not at all.
 	KeepIdle time.Duration
 
-	// HoldSocket is how long the socket stays open while no run accepts from it, and clients wait in its
-	// queue. 0: 5s; <0: not at all, so that clients are refused between two runs. A Listener stays open.
+	// HoldSocket is how long the socket stays open while no run accepts from it, and clients wait in its queue. Who
+	// still waits then is answered 503. 0: 5s; <0: not at all, so that clients are refused between two runs. A
+	// Listener stays open.
 	HoldSocket time.Duration
 
 	// MaxConns is how many connections a run has at a time; more wait in the socket's queue. What earlier runs
@@ -166,7 +167,7 @@ func (h *HTTP) Serve(ctx context.Context) error {
 		supervise.Ready(ctx)
 		return h.outlive(ctx)
 	}
-	door, err := h.socket.open(ctx, h)
+	door, err := h.enter(ctx)
 	if err != nil {
 		return err
 	}
@@ -175,7 +176,6 @@ func (h *HTTP) Serve(ctx context.Context) error {
 	}
 	defer h.holdSocket()
 	defer certs.follow()()
-	h.lastRun = ctx
 	h.log().LogAttrs(ctx, slog.LevelInfo, "listening",
 		slog.String("service", supervise.Path(ctx)), slog.String("addr", h.BoundAddr().String()))
 	supervise.Ready(ctx)
@@ -201,6 +201,17 @@ func (h *HTTP) Serve(ctx context.Context) error {
 		return nil
 	}
 	return h.drain(ctx, r)
+}
+
+// enter opens the door for a run.
+func (h *HTTP) enter(ctx context.Context) (*door, error) {
+	h.socket.passage.Lock()
+	defer h.socket.passage.Unlock()
+	door, err := h.socket.open(ctx, h)
+	if err == nil {
+		h.lastRun = ctx
+	}
+	return door, err
 }
 
 // outlive goes on without a socket, which another process has: what is in flight is answered, and nobody comes.
@@ -236,6 +247,8 @@ func (h *HTTP) Close() error {
 	stop, cancel := supervise.StopContext(last)
 	defer cancel()
 	defer whenRunningOut(stop, h.leftover.end)()
+	h.socket.passage.Lock()
+	defer h.socket.passage.Unlock()
 	return errors.Join(h.turnAway(last, stop), h.socket.close(), h.leftover.finish(stop))
 }
 
@@ -262,8 +275,12 @@ func (h *HTTP) connContext(ctx context.Context, c net.Conn) context.Context {
 }
 
 func (h *HTTP) holdSocket() {
-	if h.Listener == nil { // which could not be opened again
-		h.socket.hold(cmp.Or(h.HoldSocket, defaultHoldSocket))
+	switch hold := cmp.Or(h.HoldSocket, defaultHoldSocket); {
+	case h.Listener != nil: // which could not be opened again
+	case hold < 0:
+		h.abandon()
+	default:
+		h.socket.hold(hold, h.abandon)
 	}
 }
 

@@ -245,8 +245,8 @@ func TestSocketIsHeldForTheNextRunAndNotForEver(t *testing.T) {
 	waits := dialAddr(t, addr) // in the queue
 	waits.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
 	eventually(t, "the socket is closed", func() bool { return h.BoundAddr() == nil })
-	if _, err := waits.read(); err == nil {
-		t.Error("who waited has an answer, though nobody accepts")
+	if got := waits.answer(); got.StatusCode != http.StatusServiceUnavailable || !got.Close {
+		t.Errorf("who waited: got %s, close %v, want 503 and close", got.Status, got.Close)
 	}
 	if _, err := net.Dial("tcp", addr.String()); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("dial: got %v, want connection refused", err)
@@ -294,6 +294,29 @@ func TestSocketThatIsNotHeldIsRefused(t *testing.T) {
 	eventually(t, "the backoff", func() bool { return tr.child().State == supervise.Backoff })
 	if _, err := net.Dial("tcp", addr); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("dial: got %v, want connection refused", err)
+	}
+	tr.stop()
+}
+
+// A MaxConns that is reached has somebody wait in the queue when the run fails.
+func TestWhoWaitsForASocketThatIsNotHeldIsAnswered(t *testing.T) {
+	g := newGate()
+	h := newHTTP(g.ServeHTTP)
+	h.HoldSocket, h.MaxConns = -1, 1
+	f := newFailing(h)
+	tr := serve(t, supervise.Child{Name: "web", Service: f, Policy: supervise.Policy{MinBackoff: time.Hour, MaxBackoff: time.Hour}})
+	awaitRunning(t, tr)
+	inside, waits := dial(t, h), dial(t, h)
+	inside.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	<-g.began
+	waits.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	f.fail <- fault
+	if got := waits.answer(); got.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("who waited: got %s, want 503", got.Status)
+	}
+	close(g.open)
+	if got := inside.answer(); got.body != "hello" {
+		t.Errorf("who was inside: got %q, want hello", got.body)
 	}
 	tr.stop()
 }

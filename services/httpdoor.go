@@ -2,6 +2,7 @@ package services
 
 import (
 	"context"
+	"net/http"
 	"time"
 )
 
@@ -53,4 +54,46 @@ func (r *httpRun) awaitQuiet(stop context.Context) {
 			return
 		}
 	}
+}
+
+// turnAway answers those who wait for a run that will not come. ctx is that of the last one.
+func (h *HTTP) turnAway(ctx, stop context.Context) error {
+	if h.socket.waiting() == 0 {
+		return nil
+	}
+	r, err := h.startRefusing(ctx)
+	if err != nil {
+		return err
+	}
+	defer whenRunningOut(stop, r.end)()
+	return r.empty(stop)
+}
+
+// abandon closes the socket, as no run accepts from it. What it takes to answer who waits is left to the next run.
+func (h *HTTP) abandon() {
+	if h.socket.isOpen() && !h.socket.goesOn() {
+		if r, err := h.startRefusing(h.lastRun); err == nil {
+			soon, cancel := context.WithTimeout(context.Background(), time.Second)
+			_ = r.closeDoor(soon) // there is nothing to be done about it
+			cancel()
+			h.leftover.add(r)
+		}
+	}
+	_ = h.socket.close()
+}
+
+// startRefusing answers 503 to everybody.
+func (h *HTTP) startRefusing(ctx context.Context) (*httpRun, error) {
+	certs, err := h.certificates()
+	if err != nil {
+		return nil, err
+	}
+	door, err := h.socket.open(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	return h.start(ctx, door, certs.config(h.TLS), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Connection", "close") // from the first answer on
+		http.Error(w, "stopped", http.StatusServiceUnavailable)
+	})), nil
 }

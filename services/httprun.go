@@ -214,27 +214,6 @@ func (h *HTTP) drain(ctx context.Context, r *httpRun) error {
 	return errors.Join(r.empty(stop), h.leftover.finish(stop))
 }
 
-// turnAway answers those who wait for a run that will not come. ctx is that of the last one.
-func (h *HTTP) turnAway(ctx, stop context.Context) error {
-	if h.socket.waiting() == 0 {
-		return nil
-	}
-	certs, err := h.certificates()
-	if err != nil {
-		return err
-	}
-	door, err := h.socket.open(ctx, h)
-	if err != nil {
-		return err
-	}
-	r := h.start(ctx, door, certs.config(h.TLS), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Connection", "close") // from the first answer on
-		http.Error(w, "stopped", http.StatusServiceUnavailable)
-	}))
-	defer whenRunningOut(stop, r.end)()
-	return r.empty(stop)
-}
-
 // empty closes the door, and the socket behind it, answers whoever is inside, and closes every connection.
 func (r *httpRun) empty(stop context.Context) error {
 	close(r.draining) // before the door: who waits there may need the place of a stream

@@ -21,6 +21,7 @@ import (
 // socket is a listening socket that outlives the runs that accept from it. Each run does so through
 // a door of its own; when that is closed the socket stays open, and clients wait in its queue.
 type socket struct {
+	passage  sync.Mutex // held by a run that comes, and by whoever closes the socket because none has
 	mu       sync.Mutex
 	listener net.Listener
 	unix     string      // the path of a unix socket of ours
@@ -256,12 +257,8 @@ func (s *socket) handedOver() <-chan struct{} {
 	return s.left
 }
 
-// hold keeps the socket open for a time, or closes it at once.
-func (s *socket) hold(d time.Duration) {
-	if d < 0 {
-		_ = s.close() // there is nothing to be done about it
-		return
-	}
+// hold keeps the socket open for a time. If no run comes in it, end is called, and none can come meanwhile.
+func (s *socket) hold(d time.Duration, end func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.listener == nil {
@@ -269,14 +266,25 @@ func (s *socket) hold(d time.Duration) {
 	}
 	s.stopTimer()
 	var timer *time.Timer
-	timer = time.AfterFunc(d, func() {
+	isDue := func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.timer == timer { // no run has come
-			_ = s.shut()
+		return s.timer == timer
+	}
+	timer = time.AfterFunc(d, func() {
+		s.passage.Lock()
+		defer s.passage.Unlock()
+		if isDue() {
+			end()
 		}
 	})
 	s.timer = timer
+}
+
+func (s *socket) isOpen() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.listener != nil
 }
 
 func (s *socket) close() error {
