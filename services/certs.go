@@ -22,7 +22,8 @@ type certs struct {
 
 func (h *HTTP) speaksTLS() bool { return h.CertFile != "" || h.KeyFile != "" || h.TLS != nil }
 
-// certificates reads the certificate. nil: there are no files.
+// certificates reads the certificate, or takes that of the run before, which follow then complains of. nil: there are no
+// files.
 func (h *HTTP) certificates() (*certs, error) {
 	switch {
 	case h.CertFile != "" || h.KeyFile != "":
@@ -33,8 +34,13 @@ func (h *HTTP) certificates() (*certs, error) {
 	}
 	c := &certs{certFile: h.CertFile, keyFile: h.KeyFile, log: h.log()}
 	if err := c.load(); err != nil {
-		return nil, err
+		before := h.certs.Load()
+		if before == nil || before.certFile != c.certFile || before.keyFile != c.keyFile {
+			return nil, err
+		}
+		c.present.Store(before.present.Load())
 	}
+	h.certs.Store(c)
 	return c, nil
 }
 

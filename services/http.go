@@ -110,6 +110,7 @@ type HTTP struct {
 	counts    counts
 	latencies latencies
 	leftover  leftovers
+	certs     atomic.Pointer[certs]   // of the last run that had files
 	current   atomic.Pointer[httpRun] // the last one that began
 	lastRun   context.Context         //nolint:containedctx // Close has no other way to learn how much time it has
 }
