@@ -103,7 +103,8 @@ type HTTP struct {
 	MaxHeaderBytes int
 
 	// ConnContext makes the context of the requests of a connection, as that of http.Server does. The connection
-	// is a syscall.Conn where that of the listener is a *net.TCPConn or a *net.UnixConn. nil: the one it is given.
+	// is a syscall.Conn where that of the listener is a *net.TCPConn or a *net.UnixConn. One that panics cuts the
+	// connection; that is logged and counted as of a handler. nil: the one it is given.
 	ConnContext func(ctx context.Context, c net.Conn) context.Context
 
 	socket    socket
@@ -266,13 +267,6 @@ func (h *HTTP) log() *slog.Logger {
 		return slog.Default()
 	}
 	return h.Log
-}
-
-func (h *HTTP) connContext(ctx context.Context, c net.Conn) context.Context {
-	if h.ConnContext == nil {
-		return ctx
-	}
-	return h.ConnContext(ctx, c)
 }
 
 func (h *HTTP) holdSocket() {

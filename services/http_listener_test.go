@@ -1,10 +1,12 @@
 package services_test
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"tend.example/tend/supervise"
@@ -64,4 +66,28 @@ func TestTLSWithoutACertificateIsRefused(t *testing.T) {
 	if err := tr.wait(); err == nil || !strings.Contains(err.Error(), "TLS has no certificate, and there is no CertFile") {
 		t.Errorf("Serve: got %v, want to be told that there is no certificate", err)
 	}
+}
+
+// It is called by the loop that accepts, where nobody else would catch a panic.
+func TestPanicOfConnContextCutsItsConnectionOnly(t *testing.T) {
+	var log records
+	h := newHTTP(hello)
+	h.Log = log.logger()
+	var told atomic.Int32
+	h.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
+		if told.Add(1) == 1 {
+			panic("oh dear")
+		}
+		return ctx
+	}
+	tr := running(t, h, supervise.Policy{})
+	first := dial(t, h)
+	first.wantClosed()
+	if got := dial(t, h).get("/"); got.body != "hello" {
+		t.Errorf("the next connection: got %q, want hello", got.body)
+	}
+	if got := h.Stats(); got.Panics != 1 || log.count("oh dear") != 1 || log.count("http_listener_test.go") != 1 {
+		t.Errorf("got %+v and the log %s, want one panic, with its stack", got, &log)
+	}
+	tr.stop()
 }

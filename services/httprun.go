@@ -89,7 +89,7 @@ func (h *HTTP) start(ctx context.Context, door *door, config *tls.Config, handle
 		ErrorLog:          slog.NewLogLogger(quiet{r.log.Handler()}, slog.LevelWarn),
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ConnContext: func(ctx context.Context, nc net.Conn) context.Context {
-			return h.connContext(context.WithValue(ctx, connKey{}, trackOf(nc)), nc)
+			return r.connContext(context.WithValue(ctx, connKey{}, trackOf(nc)), nc)
 		},
 		ConnState: r.conns.note,
 		Protocols: h.protocols(config != nil),
@@ -103,6 +103,23 @@ func (h *HTTP) start(ctx context.Context, door *door, config *tls.Config, handle
 		}
 	}()
 	return r
+}
+
+// connContext closes a connection whose context cannot be made: net/http then finds that nobody is there.
+func (r *httpRun) connContext(base context.Context, nc net.Conn) (ctx context.Context) {
+	if r.http.ConnContext == nil {
+		return base
+	}
+	defer func() {
+		if value := recover(); value != nil {
+			r.http.counts.panics.Add(1)
+			r.log.LogAttrs(base, slog.LevelError, "ConnContext panicked",
+				slog.String("err", fmt.Sprint(value)), slog.String("stack", string(debug.Stack())))
+			_ = nc.Close() // nothing was said on it
+			ctx = base
+		}
+	}()
+	return r.http.ConnContext(base, nc)
 }
 
 func (h *HTTP) protocols(tls bool) *http.Protocols {
