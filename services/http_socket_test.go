@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -113,6 +114,14 @@ func TestUnixSocketReplacesAStaleOneOnly(t *testing.T) {
 	}{
 		"stale": {func(path string) (func(), error) {
 			l, err := net.Listen("unix", path)
+			if err == nil {
+				l.(*net.UnixListener).SetUnlinkOnClose(false)
+				l.Close()
+			}
+			return func() {}, err
+		}, ""},
+		"stale under its first name": {func(path string) (func(), error) { // as of a container's process 1 that died there
+			l, err := net.Listen("unix", fmt.Sprintf("%s.%d", path, os.Getpid()))
 			if err == nil {
 				l.(*net.UnixListener).SetUnlinkOnClose(false)
 				l.Close()

@@ -140,6 +140,9 @@ func listenUnix(ctx context.Context, path string) (net.Listener, error) {
 		return nil, fmt.Errorf("there is something else than a socket: %w", syscall.EADDRINUSE)
 	}
 	fresh := fmt.Sprintf("%s.%d", path, os.Getpid())
+	if info, err := os.Lstat(fresh); err == nil && info.Mode().Type() == fs.ModeSocket {
+		_ = os.Remove(fresh) // of a process with our number that died right here, as they all have in a container
+	}
 	config := net.ListenConfig{Control: private}
 	listener, err := config.Listen(ctx, "unix", fresh)
 	if err != nil {
