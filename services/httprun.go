@@ -294,31 +294,3 @@ func (r *httpRun) cut() (requests int64) {
 	}
 	return requests
 }
-
-// whenRunningOut calls end when a fifth of the time for stopping is left, but at most a second: so that
-// handlers can still say that they are cut short. The function it returns takes that back.
-func whenRunningOut(stop context.Context, end func()) (free func()) {
-	deadline, ok := stop.Deadline()
-	if !ok {
-		return func() {}
-	}
-	left := time.Until(deadline)
-	running, cancel := context.WithTimeout(stop, left-min(time.Second, left/5))
-	forget := context.AfterFunc(running, end)
-	return func() {
-		forget()
-		cancel()
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}

@@ -20,8 +20,8 @@ import (
 // missed when a later one has passed, too, or when it is more than a minute late.
 //
 // When the service is told to stop no further run begins, and one under way has the time of
-// supervise.StopContext to finish: its ctx ends when a fifth of that is left, and [Draining] tells earlier. What is
-// cut short by that is named in the error.
+// supervise.StopContext to finish, further tries included: its ctx ends when a fifth of that is left, but at most a second,
+// and [Draining] tells earlier. What is cut short by that, or does not end even so, is named in the error.
 //
 // It calls supervise.Beat before and after each Do. So a Policy.Heartbeat that is longer than both the
 // pauses of the schedule and the longest Do finds a Do that hangs.
@@ -135,9 +135,18 @@ var (
 	ErrCancelled = errors.New("cancelled by hand")
 	// errPanicked stands for a panic that goes on its way.
 	errPanicked = errors.New("panicked")
-	// errOutOfTime is that when the time for stopping has run out.
-	errOutOfTime = errors.New("out of time")
 )
+
+// cutShort is the cause of the end of a run's ctx when its service ends before it.
+type cutShort string
+
+const (
+	errOutOfTime   cutShort = "out of time"        // for stopping
+	errOtherFailed cutShort = "another run failed" // and that under Fail, or by a panic
+	errSilent      cutShort = "no sign of life"    // from the service
+)
+
+func (c cutShort) Error() string { return string(c) }
 
 // String is "job" and the schedule, if that has a String method.
 func (j *Job) String() string {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -291,7 +292,7 @@ func TestHeartbeatNeedOnlyBeLongerThanARunAndThanAPause(t *testing.T) {
 	})
 }
 
-func TestStopDoesNotWaitForARetry(t *testing.T) {
+func TestStopDoesNotWaitForARetryThatDoesNotFit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
 		job := &services.Job{
@@ -301,14 +302,14 @@ func TestStopDoesNotWaitForARetry(t *testing.T) {
 		tr := serve(t, supervise.Child{Name: "job", Service: job})
 		time.Sleep(2 * time.Second)
 		begin := time.Now()
-		if err := tr.stop(); err != nil {
-			t.Errorf("Serve: %v", err)
+		if err := tr.stop(); err == nil || !strings.Contains(err.Error(), "run 1 of 2000-01-01T00:00:01Z was cut short") {
+			t.Errorf("Serve: got %v, want the run named", err)
 		}
 		if took := time.Since(begin); took != 0 || calls != 1 {
 			t.Errorf("took %v, %d calls, want no time and one", took, calls)
 		}
-		if got := detail(job).Last[0]; got.Outcome != services.Failed || !errors.Is(got.Err, errBoom) {
-			t.Errorf("got %+v, want a failed run (boom)", got)
+		if got := detail(job).Last[0]; got.Outcome != services.Cancelled || !errors.Is(got.Err, errBoom) {
+			t.Errorf("got %+v, want a run that was cut short (boom)", got)
 		}
 	})
 }

@@ -113,6 +113,20 @@ func TestOnRunAndTheLogMayAskTheJob(t *testing.T) {
 	})
 }
 
+func TestTheLogOfARunThatDoesNotEndMayAskTheJob(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		under := 0
+		job := &services.Job{Schedule: services.Every(time.Second), Do: func(context.Context) error { time.Sleep(time.Hour); return nil }}
+		job.Log = slog.New(asking{ask: func() { under = len(detail(job).UnderWay) }})
+		tr := serve(t, supervise.Child{Name: "job", Service: job})
+		time.Sleep(1500 * time.Millisecond)
+		if err := tr.stop(); err == nil || !strings.Contains(err.Error(), "run 1 of 2000-01-01T00:00:01Z did not end") || under != 1 {
+			t.Errorf("got %v and %d under way in the log, want the one that did not end", err, under)
+		}
+		time.Sleep(2 * time.Hour)
+	})
+}
+
 func TestRunThatFailsTheServiceBeginsNoOther(t *testing.T) {
 	for name, how := range map[string]func() error{
 		"error": func() error { return errBoom },

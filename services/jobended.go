@@ -80,8 +80,8 @@ func (j *Job) failure(run *jobRun) (err error, fails bool) { //nolint:revive // 
 	err = run.record.Err
 	switch run.record.Outcome {
 	case Cancelled:
-		if errors.Is(err, errOutOfTime) {
-			return run.unfinished(err), true
+		if _, ok := context.Cause(run).(cutShort); ok { //nolint:errorlint // set by rota, as it is
+			return run.unfinished("was cut short", err), true
 		}
 		if isFatal(err) {
 			return run.named(err), true

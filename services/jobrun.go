@@ -35,7 +35,7 @@ const (
 	Succeeded
 	Failed
 	TimedOut
-	Cancelled // by hand, or because the time for stopping was over
+	Cancelled // by hand, or because its service ended before it
 	Panicked
 )
 
@@ -177,13 +177,23 @@ func (r *jobRun) do() (err error) {
 
 // pause waits before another try, and tells whether there is to be one.
 func (r *jobRun) pause(d time.Duration) bool {
-	timer := time.NewTimer(d + rand.N(d/2+1))
+	d += rand.N(d/2 + 1)
+	next := time.Now().Add(d)
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
-	case <-r.seat.rota.stopping:
+	case <-r.Done():
 		return false
+	case <-r.seat.rota.stopping:
+		if !r.seat.rota.hasTimeUntil(next) {
+			r.cancel(errOutOfTime)
+		}
+	}
+	select {
+	case <-timer.C:
+		return true
 	case <-r.Done():
 		return false
 	}
@@ -202,7 +212,7 @@ func (r *jobRun) judge(err error) (Outcome, error) {
 	switch cause {
 	case ErrTimeout: //nolint:errorlint // set by serve, by Cancel and by rota, as they are
 		outcome = TimedOut
-	case ErrCancelled, errOutOfTime:
+	case ErrCancelled, errOutOfTime, errOtherFailed, errSilent:
 	default:
 		return Failed, err
 	}

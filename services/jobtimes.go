@@ -314,13 +314,3 @@ func (j *Job) isDone() bool {
 	defer j.state.mu.Unlock()
 	return (!j.state.paused || j.state.finished != nil) && !j.state.blocked && len(j.state.active) == 0
 }
-
-// cutShort ends the ctx of every run under way, because the time is over.
-func (j *Job) cutShort() {
-	s := &j.state
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, run := range s.active {
-		run.cancel(errOutOfTime)
-	}
-}

@@ -2,8 +2,6 @@ package services
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -23,6 +21,7 @@ type rota struct {
 	ctx      context.Context //nolint:containedctx // of the service's run; it lives as long
 	values   context.Context //nolint:containedctx // its values alone, for the runs
 	stopping chan struct{}   // closed when no further run is to begin
+	outAt    time.Time       // when the runs under way are cut short, once stopping is closed; zero: unknown
 	running  sync.WaitGroup  // workers
 	wake     chan struct{}   // has room for one
 	ends     bool            // when there is nothing left to do
@@ -265,76 +264,3 @@ func (r *rota) take(first bool) *jobRun {
 	}
 	return run
 }
-
-// finish waits for the runs under way, within the time for stopping.
-func (r *rota) finish(ctx context.Context, done bool) error {
-	failed := r.end()
-	close(r.stopping)
-	switch hung := errors.Is(context.Cause(ctx), supervise.ErrHung); {
-	case failed, hung: // there is nothing to wait for
-		r.cutShort()
-	case ctx.Err() != nil:
-		stop, cancel := supervise.StopContext(ctx)
-		defer cancel()
-		defer whenRunningOut(stop, r.cutShort)()
-	}
-	r.running.Wait()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.errs) > 0 {
-		return errors.Join(r.errs...)
-	}
-	if done {
-		return r.lastWord()
-	}
-	return nil
-}
-
-// lastWord is what a service with nothing left to do returns.
-func (r *rota) lastWord() error {
-	for s := range r.heap.idle {
-		if err := s.job.state.finished; err != nil {
-			return err
-		}
-	}
-	return supervise.ErrDone
-}
-
-// end lets no further run begin, and tells whether one has failed the service.
-func (r *rota) end() (failed bool) {
-	r.turning.Lock()
-	defer r.turning.Unlock()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.over = true
-	return len(r.errs) > 0
-}
-
-// cutShort ends the ctx of every run under way.
-func (r *rota) cutShort() {
-	r.turning.Lock()
-	defer r.turning.Unlock()
-	for _, s := range r.heap.seats() {
-		s.job.cutShort()
-	}
-}
-
-// unfinished is the error of a run that was cut short.
-func (r *jobRun) unfinished(err error) error {
-	what := "job"
-	if r.seat.name != "" {
-		what += " " + r.seat.name
-	}
-	return &cutShortError{fmt.Sprintf("%s: run %d of %s was cut short", what, r.record.ID, r.record.Scheduled.Format(time.RFC3339)), err}
-}
-
-// cutShortError lets errors.As find what is in err, but not errors.Is: a context's error inside would read as a
-// clean answer to being told to stop.
-type cutShortError struct {
-	text string
-	err  error
-}
-
-func (e *cutShortError) Error() string { return fmt.Sprintf("%s: %v", e.text, e.err) }
-
-func (e *cutShortError) As(target any) bool { return errors.As(e.err, target) }
