@@ -168,7 +168,7 @@ func ExampleJob_timeout() {
 		fmt.Println(job.Detail().(services.JobDetail).Last[0].Outcome)
 	})
 	// Output:
-	// took longer than its timeout: context canceled
+	// took longer than its timeout: context deadline exceeded
 	// timed out
 }
 

@@ -31,7 +31,8 @@ type Job struct {
 
 	// Do is called at each time, on a goroutine that no other run has meanwhile. Required. One that follows may have it: what
 	// Do does to its goroutine, by runtime.LockOSThread for one, it undoes. ctx has the values of the service's run,
-	// so the functions of package supervise work on it; [CurrentRun] and [RunLog] tell of the run. A panic is a
+	// so the functions of package supervise work on it; [CurrentRun] and [RunLog] tell of the run. Beside the pprof label
+	// service, the path of the child, it has the label job: the name in Jobs, or else that of the child. A panic is a
 	// failed run of the service under Fail, whatever else is set.
 	Do func(ctx context.Context) error
 
@@ -47,8 +48,8 @@ type Job struct {
 	// MaxMissed is how many runs are made up for under MissedAll, the latest ones; 10,000 at the most. 0: 100.
 	MaxMissed int
 
-	// Timeout ends the ctx of a run, retries included, with the cause [ErrTimeout]; the run has timed out,
-	// which is a failure. 0: none.
+	// Timeout is the deadline of the ctx of a run, retries included. It ends with context.DeadlineExceeded and the cause
+	// [ErrTimeout]; the run has timed out, which is a failure. 0: none.
 	Timeout time.Duration
 
 	// Jitter delays each run by up to so much, at random. One that is longer than the distance of two times makes the second

@@ -466,8 +466,8 @@ func TestGoroutineOfARunIsLabelled(t *testing.T) {
 			begin   func()
 			want    string
 		}{
-			{one, func() { time.Sleep(time.Minute) }, `{"service":"test/child"}`},
-			{one, func() { one.Trigger(t.Context()) }, `{"service":"test/child"}`},
+			{one, func() { time.Sleep(time.Minute) }, `{"job":"child", "service":"test/child"}`},
+			{one, func() { one.Trigger(t.Context()) }, `{"job":"child", "service":"test/child"}`},
 			{many, func() { time.Sleep(time.Second) }, `{"job":"a", "service":"test/child"}`},
 			{many, func() { many.Job("b").Trigger(t.Context()) }, `{"job":"b", "service":"test/child"}`},
 		} {

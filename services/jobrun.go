@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"path"
 	"runtime/debug"
 	"runtime/pprof"
 	"time"
@@ -89,6 +90,19 @@ func (j *Job) logOf(r *jobRun) *slog.Logger {
 	return j.log().With(slog.String("service", supervise.Path(r.seat.rota.ctx))).With(r.attrs()...)
 }
 
+// labelled is the values of the ctx of a service with the pprof label job, for a job of that name in Jobs. Alone it goes by
+// the name of its child.
+func labelled(ctx context.Context, name string) context.Context {
+	if child := supervise.Path(ctx); name == "" && child != "" {
+		name = path.Base(child)
+	}
+	var labels pprof.LabelSet
+	if name != "" {
+		labels = pprof.Labels("job", name)
+	}
+	return pprof.WithLabels(context.WithoutCancel(ctx), labels) // in this order, or each look for labels would allocate
+}
+
 // attrs are the attributes in a log that tell which run it is.
 func (r *jobRun) attrs() []any {
 	id := slog.Int("job_run", r.record.ID)
@@ -129,15 +143,16 @@ func (r *jobRun) serve() {
 	if r.Context == nil { // an errand
 		return
 	}
-	pprof.SetGoroutineLabels(r.seat.labels)
+	pprof.SetGoroutineLabels(r.seat.values)
 	outcome, err := Panicked, errPanicked
 	defer func() { // also when Do panics
 		r.cancel(nil)
 		r.job.ended(r, outcome, err)
 	}()
 	if r.job.Timeout > 0 {
-		timer := time.AfterFunc(r.job.Timeout, func() { r.cancel(ErrTimeout) })
-		defer timer.Stop()
+		var free context.CancelFunc
+		r.Context, free = context.WithTimeoutCause(r.Context, r.job.Timeout, ErrTimeout)
+		defer free()
 	}
 	err = r.try()
 	outcome, err = r.judge(err)

@@ -16,7 +16,7 @@ import (
 // what is wanted here. A pointer to it is a supervise.Service; it may be served again after it has
 // returned, but not twice at a time.
 //
-// The goroutines of a run have the pprof label job beside service.
+// The goroutines of a run, and its ctx, have the pprof label job beside service: the name in Jobs.
 type Jobs struct {
 	// Jobs are those that it begins with, by name. It is not changed: Add and Remove change what is kept beside.
 	Jobs map[string]*Job

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"runtime/pprof"
 	"slices"
 	"time"
 
@@ -24,12 +23,9 @@ func (j *Job) join(r *rota, name string) error {
 	if s.seat != nil {
 		return errors.New("the job is served already")
 	}
-	s.seat = &seat{job: j, name: name, rota: r, labels: r.ctx}
+	s.seat = &seat{job: j, name: name, rota: r, values: labelled(r.ctx, name)}
 	if r.ends {
 		s.finished = nil // somebody has started it again
-	}
-	if name != "" {
-		s.seat.labels = pprof.WithLabels(r.ctx, pprof.Labels("job", name))
 	}
 	r.plan(s.seat)
 	return nil
@@ -302,7 +298,7 @@ func (j *Job) entered(run *jobRun, now time.Time) *jobRun {
 	s := &j.state
 	s.lastID++
 	run.record.ID, run.record.Started, run.record.Attempts = s.lastID, now, 1
-	run.Context, run.cancel = context.WithCancelCause(run.seat.rota.values)
+	run.Context, run.cancel = context.WithCancelCause(run.seat.values)
 	run.settles = run.done == nil && j.StateFile != "" || j.unsettled()
 	s.active = append(s.active, run)
 	return run

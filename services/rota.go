@@ -19,7 +19,6 @@ const batch = 64
 // while there are runs.
 type rota struct {
 	ctx      context.Context //nolint:containedctx // of the service's run; it lives as long
-	values   context.Context //nolint:containedctx // its values alone, for the runs
 	stopping chan struct{}   // closed when no further run is to begin
 	outAt    time.Time       // when the runs under way are cut short, once stopping is closed; zero: unknown
 	running  sync.WaitGroup  // workers
@@ -42,7 +41,7 @@ type rota struct {
 
 func newRota(ctx context.Context) *rota {
 	return &rota{
-		ctx: ctx, values: context.WithoutCancel(ctx), stopping: make(chan struct{}), wake: make(chan struct{}, 1),
+		ctx: ctx, stopping: make(chan struct{}), wake: make(chan struct{}, 1),
 		heap: jobHeap{base: time.Now()},
 	}
 }
@@ -52,7 +51,7 @@ type seat struct {
 	job    *Job
 	name   string // in Jobs
 	rota   *rota
-	labels context.Context //nolint:containedctx // has the labels of the goroutines of its runs
+	values context.Context //nolint:containedctx // for its runs: those of the service's ctx, and the label
 	at     time.Time       // when it is to begin next; zero: not by itself
 	place  int             // in the heap, from 1; 0: not there
 }
