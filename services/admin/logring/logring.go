@@ -7,7 +7,6 @@ package logring
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -18,9 +17,11 @@ import (
 )
 
 const (
-	most    = 1000    // lines
-	longest = 4 << 10 // bytes of a message, and of the text of an attribute
-	widest  = 64      // attributes of a line
+	most    = 1000     // lines
+	longest = 4 << 10  // bytes of a message, of a key, and of the text of an attribute
+	widest  = 64       // attributes of a line
+	fattest = 16 << 10 // bytes of a line, after which no attribute begins
+	roomy   = 1 << 10  // bytes that a place goes on having for the line after
 )
 
 // Ring keeps the last 1,000 lines of a log. Long texts are shortened, and what is no plain value becomes text at once,
@@ -31,7 +32,16 @@ type Ring struct {
 
 	mu    sync.Mutex
 	last  uint64 // ID
-	lines recent.Ring[Line]
+	lines recent.Ring[kept]
+}
+
+// kept is a line as the ring has it. A thousand of them are nothing to look at for the garbage collector, and a short
+// text does not keep a long one alive that it was cut out of.
+type kept struct {
+	id    uint64
+	time  time.Time
+	level slog.Level
+	text  []byte // the message and the attributes, packed
 }
 
 // Line is a line of the log.
@@ -98,9 +108,7 @@ func (r *Ring) tail(n int) []Line {
 	begin := max(0, r.lines.Len()-max(0, n))
 	lines := make([]Line, 0, r.lines.Len()-begin)
 	for i := begin; i < r.lines.Len(); i++ {
-		line := *r.lines.At(i)
-		line.Attrs = slices.Clone(line.Attrs) // as its place will be used again
-		lines = append(lines, line)
+		lines = append(lines, r.lines.At(i).line())
 	}
 	return lines
 }
@@ -115,8 +123,8 @@ func (r *Ring) Tee(next slog.Handler) slog.Handler { return &tee{Handler: next, 
 type tee struct {
 	slog.Handler
 	ring   *Ring
-	prefix string      // of keys: the groups that are open, each with a dot
-	attrs  []slog.Attr // flat already
+	prefix string // of keys: the groups that are open, each with a dot
+	attrs  packer // those of With
 }
 
 // Handle keeps the record first: next may block.
@@ -129,9 +137,9 @@ func (t *tee) Handle(ctx context.Context, record slog.Record) error {
 func (t *tee) WithAttrs(attrs []slog.Attr) slog.Handler {
 	sub := *t
 	sub.Handler = t.Handler.WithAttrs(attrs)
-	sub.attrs = slices.Clip(t.attrs)
+	sub.attrs.text = slices.Clip(t.attrs.text)
 	for _, a := range attrs {
-		sub.attrs = flatten(sub.attrs, t.prefix, a)
+		sub.attrs = sub.attrs.add(t.prefix, a)
 	}
 	return &sub
 }
@@ -148,52 +156,31 @@ func (t *tee) WithGroup(name string) slog.Handler {
 }
 
 func (t *tee) keep(record *slog.Record) {
-	own := make([]slog.Attr, 0, 8) // on the stack, mostly; flatten asks foreign code, so not under the lock
+	var room [256]byte // on the stack
+	own := packer{text: room[:0]}
 	record.Attrs(func(a slog.Attr) bool {
-		own = flatten(own, t.prefix, a)
-		return len(own) < widest
+		own = own.add(t.prefix, a) // which asks foreign code, so not under the lock
+		return !own.full()
 	})
-	t.ring.add(Line{Time: record.Time, Level: record.Level, Message: cut(record.Message)}, t.attrs, own)
+	t.ring.add(record, t.attrs.text, own.text)
 }
 
-func (r *Ring) add(line Line, shared, own []slog.Attr) {
+func (r *Ring) add(record *slog.Record, shared, own []byte) {
+	message := cut(record.Message)
 	r.mu.Lock()
 	r.last++
 	place := r.lines.Next(most)
-	line.ID = r.last
-	line.Attrs = append(append(place.Attrs[:0], shared...), own...)
-	clear(line.Attrs[len(line.Attrs):cap(line.Attrs)]) // of the line before
-	*place = line
+	if cap(place.text) > roomy {
+		place.text = nil
+	}
+	text := slices.Grow(place.text[:0], lengthSize+len(message)+len(shared)+len(own))
+	text = append(append(appendText(text, "", message), shared...), own...)
+	*place = kept{r.last, record.Time, record.Level, text}
 	r.mu.Unlock()
 	r.news.Ring()
 }
 
-// flatten adds an attribute, or those of a group.
-func flatten(attrs []slog.Attr, prefix string, a slog.Attr) []slog.Attr {
-	a.Value = a.Value.Resolve()
-	switch a.Value.Kind() {
-	case slog.KindGroup:
-		if a.Key != "" {
-			prefix += a.Key + "."
-		}
-		for _, sub := range a.Value.Group() {
-			attrs = flatten(attrs, prefix, sub)
-		}
-		return attrs
-	case slog.KindAny:
-		if a.Value.Any() == nil && a.Key == "" {
-			return attrs // slog ignores it, too
-		}
-		a.Value = slog.StringValue(cut(fmt.Sprint(a.Value.Any()))) // which survives a String method that panics
-	case slog.KindString:
-		a.Value = slog.StringValue(cut(a.Value.String()))
-	default: // as plain as can be
-	}
-	a.Key = prefix + a.Key
-	return append(attrs, a)
-}
-
-// cut shortens s, and does not keep what it leaves out alive.
+// cut shortens s.
 func cut(s string) string {
 	if len(s) <= longest {
 		return s

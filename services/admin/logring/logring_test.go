@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/slogtest"
 	"time"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -122,6 +124,64 @@ func TestLongTextsAndManyLinesAreBounded(t *testing.T) {
 	}
 	if got := ring.Recent(5000); len(got) != 1000 || got[999].ID != 1502 {
 		t.Errorf("got %d lines, want the last 1000 of 1502", len(got))
+	}
+}
+
+func TestWhatIsInAGroupIsBoundedToo(t *testing.T) {
+	var ring logring.Ring
+	log := slog.New(ring.Tee(slog.NewTextHandler(&bytes.Buffer{}, nil)))
+	var group []any
+	for i := range 200 {
+		group = append(group, slog.String(fmt.Sprint(strings.Repeat("k", 5000), i), strings.Repeat("v", 5000)))
+	}
+	log.With(slog.Group("with", group...)).Info("m", slog.Group("own", group...))
+	size := 0
+	for _, a := range ring.Recent(1)[0].Attrs {
+		size += len(a.Key) + len(a.Value.String())
+	}
+	if size > 64<<10 {
+		t.Errorf("a line has %d bytes", size)
+	}
+}
+
+func TestAPartOfALongTextDoesNotKeepItAlive(t *testing.T) {
+	var ring logring.Ring
+	log := slog.New(ring.Tee(slog.NewTextHandler(&bytes.Buffer{}, nil)))
+	gone := make(chan struct{})
+	func() {
+		long := bytes.Repeat([]byte("x"), 1<<20)
+		runtime.AddCleanup(&long[0], func(gone chan struct{}) { close(gone) }, gone)
+		part := unsafe.String(&long[0], 10)
+		log.Info(part, "part", part)
+	}()
+	runtime.GC()
+	select {
+	case <-gone:
+	case <-time.After(10 * time.Second):
+		t.Error("the text that a part was logged of is still there")
+	}
+	if got := ring.Recent(1)[0]; got.Message != "xxxxxxxxxx" || got.Attrs[0].Value.String() != "xxxxxxxxxx" {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestEveryKindOfValueIsKept(t *testing.T) {
+	var ring logring.Ring
+	at := time.Date(2024, 2, 29, 12, 0, 0, 123456789, time.FixedZone("", 5400))
+	odd := at.In(time.FixedZone("", 40_000*60)) // a zone that has no binary form
+	want := []slog.Attr{
+		slog.String("", "s"), slog.Int64("i", math.MinInt64), slog.Uint64("u", math.MaxUint64), slog.Float64("f", math.Inf(-1)),
+		slog.Bool("yes", true), slog.Bool("no", false), slog.Duration("d", -time.Nanosecond), slog.Time("t", at), slog.String("empty", ""),
+	}
+	log := slog.New(ring.Tee(slog.NewTextHandler(&bytes.Buffer{}, nil)))
+	log.LogAttrs(t.Context(), slog.LevelInfo, "", want...)
+	log.LogAttrs(t.Context(), slog.LevelInfo, "m", slog.Time("t", odd))
+	lines := ring.Recent(2)
+	if got := fmt.Sprint(lines[0].Attrs); got != fmt.Sprint(want) {
+		t.Errorf("got\n%s, want\n%s", got, fmt.Sprint(want))
+	}
+	if got := lines[1].Attrs[0].Value.Time(); !got.Equal(odd) {
+		t.Errorf("got %s, want %s", got, odd)
 	}
 }
 
