@@ -38,7 +38,6 @@ type Ring struct {
 // kept is a line as the ring has it. A thousand of them are nothing to look at for the garbage collector, and a short
 // text does not keep a long one alive that it was cut out of.
 type kept struct {
-	id    uint64
 	time  time.Time
 	level slog.Level
 	text  []byte // the message and the attributes, packed
@@ -108,7 +107,7 @@ func (r *Ring) tail(n int) []Line {
 	begin := max(0, r.lines.Len()-max(0, n))
 	lines := make([]Line, 0, r.lines.Len()-begin)
 	for i := begin; i < r.lines.Len(); i++ {
-		lines = append(lines, r.lines.At(i).line())
+		lines = append(lines, r.lines.At(i).line(r.last-uint64(r.lines.Len()-1-i)))
 	}
 	return lines
 }
@@ -175,7 +174,7 @@ func (r *Ring) add(record *slog.Record, shared, own []byte) {
 	}
 	text := slices.Grow(place.text[:0], lengthSize+len(message)+len(shared)+len(own))
 	text = append(append(appendText(text, "", message), shared...), own...)
-	*place = kept{r.last, record.Time, record.Level, text}
+	*place = kept{record.Time, record.Level, text}
 	r.mu.Unlock()
 	r.news.Ring()
 }

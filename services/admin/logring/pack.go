@@ -92,9 +92,9 @@ func appendText(to []byte, first, second string) []byte {
 }
 
 // line unpacks.
-func (k *kept) line() Line {
+func (k *kept) line(id uint64) Line {
 	u := unpacker{string(k.text)} // a copy, as the place will be used again
-	line := Line{ID: k.id, Time: k.time, Level: k.level, Message: u.text()}
+	line := Line{ID: id, Time: k.time, Level: k.level, Message: u.text()}
 	for u.rest != "" {
 		kind := slog.Kind(u.take(1)[0])
 		line.Attrs = append(line.Attrs, slog.Attr{Key: u.text(), Value: u.value(kind)})

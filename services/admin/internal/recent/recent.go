@@ -1,7 +1,10 @@
 // Package recent keeps the last of many things, and wakes those who wait for more.
 package recent
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // Ring keeps the last things that were added. Its zero value is empty.
 type Ring[T any] struct {
@@ -39,12 +42,17 @@ func (r *Ring[T]) After(id, last uint64) (n int, gap bool) {
 
 // Bell wakes those who watch. Its zero value has nobody who does.
 type Bell struct {
+	watched atomic.Int64 // how many do: who rings where nobody hears it needs no lock
+
 	mu       sync.Mutex
 	watchers map[chan struct{}]struct{}
 }
 
 // Ring wakes them. It waits for none.
 func (b *Bell) Ring() {
+	if b.watched.Load() == 0 {
+		return // who begins now looks at what there is first
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for woken := range b.watchers {
@@ -55,7 +63,8 @@ func (b *Bell) Ring() {
 	}
 }
 
-// Watch returns what receives when it has rung since the last receive. Who is done with it calls stop.
+// Watch returns what receives when it has rung since the last receive. Who is done with it calls stop. What there is
+// already is to be looked at after Watch, and not before.
 func (b *Bell) Watch() (woken <-chan struct{}, stop func()) {
 	watcher := make(chan struct{}, 1)
 	b.mu.Lock()
@@ -64,9 +73,11 @@ func (b *Bell) Watch() (woken <-chan struct{}, stop func()) {
 		b.watchers = map[chan struct{}]struct{}{}
 	}
 	b.watchers[watcher] = struct{}{}
+	b.watched.Store(int64(len(b.watchers)))
 	return watcher, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		delete(b.watchers, watcher)
+		b.watched.Store(int64(len(b.watchers)))
 	}
 }
