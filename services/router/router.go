@@ -97,11 +97,12 @@ func (a *access) handle(c *gin.Context) {
 		if !returned && !c.Writer.Written() {
 			status = http.StatusInternalServerError // which services.HTTP will answer
 		}
-		took := time.Since(begin)
+		end := time.Now()
+		took := end.Sub(begin)
 		if a.OnRequest != nil {
 			a.OnRequest(c.Request, status, took)
 		}
-		a.log(c, took, status, id, !returned)
+		a.log(c, end, took, status, id, !returned)
 	}()
 	c.Next()
 	if !c.Writer.Written() && c.Writer.Status() == http.StatusOK && c.Request.Context().Err() != nil {
@@ -111,7 +112,7 @@ func (a *access) handle(c *gin.Context) {
 	returned = true
 }
 
-func (a *access) log(c *gin.Context, took time.Duration, status int, id string, panicked bool) {
+func (a *access) log(c *gin.Context, end time.Time, took time.Duration, status int, id string, panicked bool) {
 	level := slog.LevelInfo
 	switch {
 	case status >= http.StatusInternalServerError || panicked:
@@ -137,7 +138,9 @@ func (a *access) log(c *gin.Context, took time.Duration, status int, id string, 
 	if !a.Query {
 		n--
 	}
-	a.Log.LogAttrs(c.Request.Context(), level, "request", attrs[:n]...)
+	line := slog.NewRecord(end, level, "request", 0) // where it is logged is always here, and costs to find out
+	line.AddAttrs(attrs[:n]...)
+	_ = a.Log.Handler().Handle(c.Request.Context(), line) // a logger would drop what it says, too
 }
 
 // route is the method and the pattern of a request. A client can make up methods and paths, but no routes.
