@@ -385,3 +385,14 @@ func TestAMemberOfAPoolThatIsWellIsFoundThoughTheStatusLeavesItOut(t *testing.T)
 		}
 	}, supervise.Child{Name: "conns", Service: pool})
 }
+
+func TestAnActionThatPanicsIsInTheLogAllTheSame(t *testing.T) {
+	s := newSide(func(v *admin.View) { v.Drill = func(string, string) error { panic("boom") } }, hello())
+	func() {
+		defer func() { _ = recover() }() // as a server does
+		ask(s.handler, "POST", "/api/v1/services/hello/drill?mode=error")
+	}()
+	if want := "level=WARN msg=action who=192.0.2.1:1234 action=drill service=tend/hello mode=error status=500"; !strings.Contains(s.log.String(), want) {
+		t.Errorf("log: got %s, want %s", s.log, want)
+	}
+}

@@ -33,20 +33,27 @@ func (s *server) audit(c *gin.Context) {
 	}
 	var a action
 	c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), actionKey{}, &a))
+	status := http.StatusInternalServerError // what the server makes of a panic
+	defer func() {
+		if a.verb != "" {
+			s.logAction(c.Request, &a, status)
+		}
+	}()
 	c.Next()
-	if a.verb == "" {
-		return
-	}
-	attrs := []slog.Attr{slog.String("who", viewerOf(c.Request).who), slog.String("action", a.verb)}
+	status = c.Writer.Status()
+}
+
+func (s *server) logAction(r *http.Request, a *action, status int) {
+	attrs := []slog.Attr{slog.String("who", viewerOf(r).who), slog.String("action", a.verb)}
 	if a.service != "" {
 		attrs = append(attrs, slog.String("service", a.service))
 	}
-	attrs = append(append(attrs, a.attrs...), slog.Int("status", c.Writer.Status()))
+	attrs = append(append(attrs, a.attrs...), slog.Int("status", status))
 	level := slog.LevelInfo
-	if c.Writer.Status() >= http.StatusBadRequest {
+	if status >= http.StatusBadRequest {
 		level = slog.LevelWarn
 	}
-	s.Log.LogAttrs(c.Request.Context(), level, "action", attrs...)
+	s.Log.LogAttrs(r.Context(), level, "action", attrs...)
 }
 
 // newBoot is what this process is known by in the IDs of events.

@@ -149,6 +149,9 @@ func TestFaults01To07(t *testing.T) {
 	} {
 		testAttack(t, addr, a)
 	}
+	if want := `msg=refused who="read token, 127.0.0.1:`; !strings.Contains(lock.log.String(), want) {
+		t.Errorf("01: the log does not tell whose token it is that cannot act:\n%s", lock.log)
+	}
 	for _, log := range []string{lock.log.String(), free.log.String()} {
 		if strings.Contains(log, "192.0.2.66") || !strings.Contains(log, "127.0.0.1:") {
 			t.Errorf("07: the log believes a header, or names no peer:\n%s", log)

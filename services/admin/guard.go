@@ -68,7 +68,11 @@ func (s *server) turnAway(w http.ResponseWriter, r *http.Request, status int, de
 }
 
 func (s *server) logRefused(r *http.Request, status int) {
-	s.Log.LogAttrs(r.Context(), slog.LevelWarn, "refused", slog.String("who", peerOf(r)), slog.Int("status", status),
+	who := viewerOf(r).who
+	if who == "" { // it has not come so far
+		who = peerOf(r)
+	}
+	s.Log.LogAttrs(r.Context(), slog.LevelWarn, "refused", slog.String("who", who), slog.Int("status", status),
 		slog.String("method", clip(r.Method)), slog.String("path", clip(r.URL.EscapedPath())))
 }
 
