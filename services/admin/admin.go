@@ -137,6 +137,7 @@ func (s *server) routes() []route {
 		{http.MethodGet, "/readyz", s.readyz},
 		{http.MethodHead, "/readyz", s.readyz},
 		{http.MethodGet, "/readyz/*path", s.readyzOf},
+		{http.MethodHead, "/readyz/*path", s.readyzOf},
 		{http.MethodGet, "/api/v1/info", s.info},
 		{http.MethodGet, "/api/v1/tree", s.tree},
 		{http.MethodGet, "/api/v1/goroutines", s.goroutines},

@@ -147,11 +147,14 @@ func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
 		why = s.silent()
 	}
 	if r.URL.Query().Has("verbose") {
-		status := http.StatusOK
+		status, services := http.StatusOK, appendReadiness(nil, &root)
 		if len(why) > 0 {
 			status = http.StatusServiceUnavailable
 		}
-		reply(w, status, map[string]any{"ready": len(why) == 0, "services": appendReadiness(nil, &root)})
+		if !ok {
+			services = []readiness{{reason: why[0]}}
+		}
+		reply(w, status, map[string]any{"ready": len(why) == 0, "services": services})
 		return
 	}
 	s.sayReady(w, r, why)

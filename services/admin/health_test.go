@@ -71,7 +71,7 @@ func TestNotAliveWhenTheTreeDoesNotAnswerAndOneGoroutineWaits(t *testing.T) {
 				t.Errorf("took %s, want 2s", took)
 			}
 		}
-		for _, path := range []string{"/readyz", "/readyz/secretive", "/api/v1/tree", "/api/v1/services/secretive"} {
+		for _, path := range []string{"/readyz", "/readyz?verbose", "/readyz/secretive", "/api/v1/tree", "/api/v1/services/secretive"} {
 			if status, body := ask(s.handler, "GET", path); status != 503 || !strings.Contains(body, "does not answer") {
 				t.Errorf("%s: got %d %s, want 503", path, status, body)
 			}
@@ -84,6 +84,11 @@ func TestNotAliveWhenTheTreeDoesNotAnswerAndOneGoroutineWaits(t *testing.T) {
 
 func TestReadinessOfOneService(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, s *side) {
+		for path, want := range map[string]int{"/livez": 200, "/readyz": 503, "/readyz/hello": 200, "/readyz/flaky": 503} {
+			if status, _ := ask(s.handler, "HEAD", path); status != want {
+				t.Errorf("HEAD %s: got %d, want %d", path, status, want)
+			}
+		}
 		for path, want := range map[string]int{"hello": 200, "tend/hello": 200, "tend": 503, "flaky": 503, "g": 503, "g/flaky": 503, "g/hello": 200, "once": 200, "nobody": 404} {
 			if status, body := ask(s.handler, "GET", "/readyz/"+path); status != want {
 				t.Errorf("%s: got %d %s, want %d", path, status, body, want)

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -94,18 +95,22 @@ func (s *server) trigger(w http.ResponseWriter, r *http.Request, path string) {
 	if !ok {
 		return
 	}
+	wait, err := strconv.ParseBool(cmp.Or(r.URL.Query().Get("wait"), "false"))
+	if err != nil {
+		fail(w, r, http.StatusBadRequest, "wait: want true or false")
+		return
+	}
 	ctx, free, ok := s.patience(w, r)
 	if !ok {
 		return
 	}
 	defer free()
-	wait, _ := strconv.ParseBool(r.URL.Query().Get("wait"))
 	if !wait {
 		var leave context.CancelFunc
 		ctx, leave = context.WithCancel(ctx)
 		leave() // it bounds the wait, and not the run
 	}
-	err := j.Trigger(ctx)
+	err = j.Trigger(ctx)
 	over := ctx.Err() == nil && wait || err != nil && !errors.Is(err, ctx.Err())
 	switch cause := context.Cause(ctx); {
 	case errors.Is(err, supervise.ErrNotServing):

@@ -84,6 +84,7 @@ func TestAJobIsSteeredByHandAlsoBehindWrappers(t *testing.T) {
 		j.busy = true
 		post("trigger", 409, "a run is under way")
 		post("trigger?wait=true", 409, "a run is under way")
+		post("trigger?wait=yes", 400, "wait: want true or false")
 		post("pause", 200, `"status"`)
 		if !j.paused {
 			t.Error("not paused")
