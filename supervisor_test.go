@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -11,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"tend.example/tend/internal/config"
 	"tend.example/tend/internal/kinds"
@@ -21,6 +25,11 @@ import (
 // newTestTree is the tree for args, which listens on free ports unless they say otherwise.
 func newTestTree(t *testing.T, log *slog.Logger, args ...string) *supervise.Group {
 	t.Helper()
+	return newTestProgram(t, log, args...).tree
+}
+
+func newTestProgram(t *testing.T, log *slog.Logger, args ...string) *program {
+	t.Helper()
 	l := config.Loader{Args: append([]string{"--http-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0"}, args...), Schedule: kinds.Schedule}
 	s, err := l.Load()
 	if err != nil {
@@ -30,7 +39,32 @@ func newTestTree(t *testing.T, log *slog.Logger, args ...string) *supervise.Grou
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p.tree
+	return p
+}
+
+func TestMetricsOfTheDaemonAreByTheConventionsAndInTheDocs(t *testing.T) {
+	docs, err := os.ReadFile("docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	newTestProgram(t, slog.New(slog.DiscardHandler)).shown.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
+	problems, err := promlint.New(bytes.NewReader(w.Body.Bytes())).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+	names := regexp.MustCompile(`(?m)^# TYPE (tend_\w+) `).FindAllStringSubmatch(w.Body.String(), -1)
+	if len(names) < 10 {
+		t.Errorf("got %d metrics of tend, want more:\n%s", len(names), w.Body)
+	}
+	for _, name := range names {
+		if !strings.Contains(string(docs), "`"+name[1]) {
+			t.Errorf("docs/metrics.md lacks %s", name[1])
+		}
+	}
 }
 
 func TestShapeOfTheTree(t *testing.T) {
