@@ -2,8 +2,10 @@ package supervise_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -171,6 +173,25 @@ func TestSetPolicyOfAllMembersAndOfOne(t *testing.T) {
 		tr.want("tend/p/b failed 1: boom")
 		all["c"].end(errBoom)
 		tr.want("tend/p/c failed 1: boom")
+	})
+}
+
+func TestStatusOfAPoolHasThePolicyOfItsMembers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := servePool(t, &supervise.Pool{Policy: supervise.Policy{MaxRestarts: 5}})
+		tr.sets("tend/p/*", supervise.Policy{MaxRestarts: 3, Window: time.Hour})
+		st := tr.child("tend/p")
+		if st.MemberPolicy == nil || st.MemberPolicy.String() != "limit=3/1h" {
+			t.Errorf("got %v, want limit=3/1h", st.MemberPolicy)
+		}
+		text, err := json.Marshal(st)
+		if want := `"member_policy":"backoff=100ms..30s,reset=30s,limit=3/1h,start-timeout=30s,stop-timeout=10s"`; err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("got %s, %v, want %s in it", text, err, want)
+		}
+		st.MemberPolicy.MaxRestarts = 9
+		if again := tr.child("tend/p"); again.MemberPolicy.MaxRestarts != 3 {
+			t.Errorf("got %d after a change of a status, want 3", again.MemberPolicy.MaxRestarts)
+		}
 	})
 }
 

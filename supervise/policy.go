@@ -111,6 +111,9 @@ type Policy struct {
 	CrashOnPanic bool
 }
 
+// WithDefaults is p with every default filled in, as a child has it that is no group and no pool: -1 stands for none.
+func (p Policy) WithDefaults() Policy { return p.withDefaults(false) }
+
 // withDefaults is p with every default filled in, and -1 wherever there is none. What is legal stays
 // so. A patient child, a group or a pool, ends by itself when its own children have.
 func (p Policy) withDefaults(patient bool) Policy {

@@ -156,13 +156,14 @@ func checkMember(name string, s Service) error {
 // policies is the policy of all members of a pool, for plain services and for those that have
 // children of their own.
 type policies struct {
+	given          Policy // without defaults
 	plain, patient *Policy
 }
 
 func newPolicies(p Policy) policies {
 	plain, patient := p.withDefaults(false), p.withDefaults(true)
 	patient.Heartbeat = 0 // whose own children have theirs
-	return policies{&plain, &patient}
+	return policies{p, &plain, &patient}
 }
 
 func (p policies) of(s Service) *Policy {

@@ -27,6 +27,10 @@ type Status struct {
 	// Counts is how many members of a pool are in each state; states without one are left out.
 	Counts map[State]int
 
+	// MemberPolicy is that of a pool's members, those to come included, as it was given: without defaults, which it
+	// has in JSON. nil: it is no pool, or one that has not been served.
+	MemberPolicy *Policy
+
 	// Children are those of a group, and groups that are served inside a child. Of a pool they are
 	// members that are not Running, at most 100, so that a Status of a large pool stays small.
 	Children []Status
@@ -49,8 +53,13 @@ func (s Status) MarshalJSON() ([]byte, error) {
 		Policy   Policy        `json:"policy,omitzero"`
 		Detail   any           `json:"detail,omitempty"`
 		Counts   map[State]int `json:"counts,omitempty"`
+		Members  *Policy       `json:"member_policy,omitzero"`
 		Children []Status      `json:"children,omitempty"`
-	}{s.Name, s.Path, s.State, s.Run, s.Restarts, s.Since, s.Next, "", s.Policy, nil, s.Counts, s.Children}
+	}{s.Name, s.Path, s.State, s.Run, s.Restarts, s.Since, s.Next, "", s.Policy, nil, s.Counts, nil, s.Children}
+	if s.MemberPolicy != nil {
+		whole := s.MemberPolicy.WithDefaults()
+		out.Members = &whole
+	}
 	if s.Detail != nil {
 		out.Detail = detailText(s.Detail)
 	}
@@ -144,7 +153,7 @@ func (s *serving) snapshot() (Status, []beneath) {
 	defer s.mu.Unlock()
 	st, children := s.self, s.rules.children
 	if s.rules.loose {
-		st.Counts = s.rules.census()
+		st.Counts, st.MemberPolicy = s.rules.census(), new(s.members.given)
 		children = children[:min(s.rules.ailing, shown)]
 	}
 	st.Children = make([]Status, len(children))
@@ -160,7 +169,7 @@ func (s *serving) snapshot() (Status, []beneath) {
 func statusBelow(st *Status, b branch) {
 	if s := b.tenure().Load(); s != nil && s.path == st.Path {
 		own := s.status()
-		st.Counts, st.Children = own.Counts, own.Children
+		st.Counts, st.MemberPolicy, st.Children = own.Counts, own.MemberPolicy, own.Children
 	} else if g, ok := b.(*Group); ok && g != nil {
 		st.Children = g.idleStatus(st.Path).Children
 	}

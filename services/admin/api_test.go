@@ -373,8 +373,20 @@ func TestAMemberOfAPoolThatIsWellIsFoundThoughTheStatusLeavesItOut(t *testing.T)
 		if status, body := ask(s.handler, "POST", "/api/v1/services/conns/10.0.0.7:4711/restart"); status != 200 {
 			t.Errorf("restart: got %d %s", status, body)
 		}
-		if status, body := send(s.handler, "PUT", "/api/v1/services/conns/*/policy", `"restart=never"`); status != 200 {
-			t.Errorf("policy of all: got %d %s", status, body)
+		for _, step := range []struct{ method, body, want string }{
+			{"PUT", `"restart=never"`, `"restart=never,backoff=100ms..30s,reset=30s,limit=none/1m,start-timeout=30s,stop-timeout=10s"`},
+			{"PATCH", `"limit=3/1h"`, `"restart=never,backoff=100ms..30s,reset=30s,limit=3/1h,start-timeout=30s,stop-timeout=10s"`},
+		} {
+			status, body := send(s.handler, step.method, "/api/v1/services/conns/*/policy", step.body)
+			if status != 200 || strings.TrimSpace(body) != step.want {
+				t.Errorf("policy of all: %s %s: got %d %s, want %s", step.method, step.body, status, body, step.want)
+			}
+		}
+		if _, body := ask(s.handler, "GET", "/api/v1/services/conns"); at(t, body, "status", "member_policy") != "restart=never,backoff=100ms..30s,reset=30s,limit=3/1h,start-timeout=30s,stop-timeout=10s" {
+			t.Errorf("the pool: got %s", body)
+		}
+		if status, body := send(s.handler, "PATCH", "/api/v1/services/hello/*/policy", `"limit=3/1h"`); status != 404 {
+			t.Errorf("policy of all members of what is no pool: got %d %s, want 404", status, body)
 		}
 		if err := pool.Remove(t.Context(), "10.0.0.7:4711"); err != nil {
 			t.Error(err)
@@ -383,7 +395,7 @@ func TestAMemberOfAPoolThatIsWellIsFoundThoughTheStatusLeavesItOut(t *testing.T)
 		if status, _ := ask(s.handler, "GET", "/api/v1/services/conns/10.0.0.7:4711"); status != 404 {
 			t.Errorf("when it has gone: got %d, want 404", status)
 		}
-	}, supervise.Child{Name: "conns", Service: pool})
+	}, hello(), supervise.Child{Name: "conns", Service: pool})
 }
 
 func TestAnActionThatPanicsIsInTheLogAllTheSame(t *testing.T) {

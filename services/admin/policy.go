@@ -20,12 +20,27 @@ func (s *server) setPolicy(w http.ResponseWriter, r *http.Request, path string) 
 func (s *server) changePolicy(w http.ResponseWriter, r *http.Request, path string) {
 	s.policies.Lock()
 	defer s.policies.Unlock()
-	_, st, ok := s.find(path)
+	policy, _, ok := s.policyOf(path)
 	if !ok {
 		s.noService(w, r, path)
 		return
 	}
-	s.usePolicy(w, r, path, st.Policy)
+	s.usePolicy(w, r, path, policy)
+}
+
+// policyOf is the policy at a path, to lay another one over, and to show. With "*" for the name it is that of the members of
+// a pool.
+func (s *server) policyOf(path string) (policy, shown supervise.Policy, ok bool) {
+	pool, all := strings.CutSuffix(path, "/*")
+	_, st, ok := s.find(pool)
+	switch {
+	case !all || !ok:
+		return st.Policy, st.Policy, ok
+	case st.MemberPolicy == nil:
+		return policy, policy, false
+	default:
+		return *st.MemberPolicy, st.MemberPolicy.WithDefaults(), true
+	}
 }
 
 // usePolicy lays the body over a policy, and sets that.
@@ -49,10 +64,8 @@ func (s *server) usePolicy(w http.ResponseWriter, r *http.Request, path string, 
 		fail(w, r, http.StatusBadRequest, err.Error())
 		return
 	}
-	if _, st, ok := s.find(path); ok { // not so of "*"
-		policy = st.Policy // with defaults
-	}
-	reply(w, http.StatusOK, policy.String())
+	_, now, _ := s.policyOf(path)
+	reply(w, http.StatusOK, now.String())
 }
 
 // stringBody is the JSON string that the body has to be.
