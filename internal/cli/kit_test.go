@@ -50,6 +50,8 @@ func newDaemon(t *testing.T) *daemon {
 		"GET /api/v1/tree":                           "tree.json",
 		"GET /api/v1/services/tend/web":              "service.json",
 		"GET /api/v1/services/web":                   "service.json",
+		"GET /api/v1/services/tend":                  "root.json",
+		"GET /api/v1/services/conns":                 "pool.json",
 		"GET /api/v1/services/tend/conns/c7":         "member.json",
 		"GET /api/v1/events":                         "events.json",
 		"GET /api/v1/logs":                           "logs.json",

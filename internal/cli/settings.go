@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -28,21 +29,17 @@ func (c *commands) policy() *cobra.Command {
 	cmd.RunE = c.with(func(cmd *cobra.Command, daemon *client.Client, args []string) error {
 		path := tidy(args[0])
 		var now string
-		if len(args) == 1 {
-			if all {
-				return usage("--replace: with what? there is no key=value")
-			}
-			service, err := daemon.Service(cmd.Context(), path)
-			if err = c.blame(cmd.Context(), daemon, "policy of", path, 0, err); err != nil {
-				return err
-			}
-			now = service.Policy
-		} else {
-			var err error
+		var err error
+		switch {
+		case len(args) == 2:
 			now, err = daemon.SetPolicy(cmd.Context(), path, args[1], all)
-			if err = c.blame(cmd.Context(), daemon, "policy of", path, 0, err); err != nil {
-				return err
-			}
+		case all:
+			return usage("--replace: with what? there is no key=value")
+		default:
+			now, err = policyOf(cmd.Context(), daemon, path)
+		}
+		if err = c.blame(cmd.Context(), daemon, "policy of", path, 0, err); err != nil {
+			return err
 		}
 		switch *f {
 		case formatJSON:
@@ -54,6 +51,24 @@ func (c *commands) policy() *cobra.Command {
 		}
 	})
 	return cmd
+}
+
+// policyOf is the policy of a service, or of the members of a pool.
+func policyOf(ctx context.Context, daemon *client.Client, path string) (string, error) {
+	pool, members := strings.CutSuffix(path, "/*")
+	service, err := daemon.Service(ctx, pool)
+	switch {
+	case err != nil:
+		return "", err
+	case members && service.Status.Members == "":
+		return "", errors.New("it is no pool that runs")
+	case members:
+		return service.Status.Members, nil
+	case service.Policy == "":
+		return "", errors.New("the program itself has none: only what it runs has")
+	default:
+		return service.Policy, nil
+	}
 }
 
 // policyKeys offers the keys that have not been typed yet.

@@ -35,6 +35,7 @@ type Status struct {
 	Policy   string          `json:"policy,omitzero"`
 	Detail   json.RawMessage `json:"detail,omitempty"`
 	Counts   map[string]int  `json:"counts,omitempty"`
+	Members  string          `json:"member_policy,omitzero"`
 	Children []Status        `json:"children,omitempty"`
 }
 
