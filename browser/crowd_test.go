@@ -28,6 +28,19 @@ func TestThousandsOfMembersDoNotSlowIt(t *testing.T) {
 	b.quiet()
 }
 
+func TestThePolicyOfAllMembersIsEdited(t *testing.T) {
+	d := crowd(t, "-members", "20")
+	b := open(t, d.url("/services/shop/conns"))
+	b.await(live)
+	eval[bool](b, `(document.getElementById("m-limit").select(), true)`)
+	b.press("3/1h")
+	b.click(`form[data-path="shop/conns/*"] [type=submit]`)
+	b.await(has("#toasts", "shop/conns/*: policy changed: limit=3/1h"))
+	b.do(chromedp.Reload())
+	b.await(`document.getElementById("m-limit").value === "3/1h" && document.getElementById("m-backoff").value === "1h..1h" && document.getElementById("p-limit").value === "none"`)
+	b.quiet()
+}
+
 func TestNamesAndErrorsDoNothing(t *testing.T) {
 	d := crowd(t, "-malice")
 	b := open(t, d.url("/"))

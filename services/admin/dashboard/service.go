@@ -24,6 +24,7 @@ type servicePage struct {
 	Actions []action
 	Drills  []action
 	Policy  []setting
+	Members []setting // the policy of a pool's members
 	Events  []journal.Entry
 	Errors  []failure
 	Table   table // of what is below it
@@ -79,6 +80,9 @@ func (s *site) service(w http.ResponseWriter, r *http.Request) {
 	page.Errors = s.failures(n, page.Events)
 	if !n.IsRoot() {
 		page.Policy = settingsOf(n.Policy)
+	}
+	if n.MemberPolicy != nil {
+		page.Members = settingsOf(n.MemberPolicy.WithDefaults())
 	}
 	if page.Viewer.Act {
 		page.Actions = warn(n.actions(), own)

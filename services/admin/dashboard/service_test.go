@@ -201,6 +201,21 @@ func TestThePolicyIsShownWithItsDefaults(t *testing.T) {
 	})
 }
 
+func TestAPoolHasThePolicyOfItsMembersToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, nil, supervise.Child{Name: "conns", Service: &supervise.Pool{Policy: slowly(time.Hour)}, Policy: slowly(time.Second)})
+		page := s.get("/services/tend/conns")
+		s.wants(text(page), "Policy of its members")
+		s.wants(page, `data-policy="/api/v1/services/tend/conns/policy"`, `id="p-backoff" name="backoff" value="1s..1s"`,
+			`data-policy="/api/v1/services/tend/conns/*/policy"`, `id="m-backoff" name="backoff" value="1h..1h"`, `id="m-stop-timeout" name="stop-timeout" value="10s"`)
+		limit := supervise.Policy{MaxRestarts: 3, Window: time.Hour}
+		if err := s.tree.SetPolicy("tend/conns/*", limit); err != nil {
+			t.Fatal(err)
+		}
+		s.wants(s.get("/services/tend/conns"), `id="m-limit" name="limit" value="3/1h"`)
+	})
+}
+
 func TestLastErrorsAreEachShownOnceWithTheStackOfAPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		runs := 0
