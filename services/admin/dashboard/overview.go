@@ -46,7 +46,7 @@ func (s *site) overview(w http.ResponseWriter, r *http.Request) {
 	page := overview{frame: s.frame(r, "overview"), Filter: filterOf(r.URL.Query())}
 	page.Now = now
 	page.Bad, page.Warn = concerns(root, now)
-	page.Verdict = judge(root, len(page.Bad), len(page.Warn))
+	page.Verdict = judge(root, len(page.Bad), len(page.Warn), root.stopped())
 	page.Title = title(s.Tree.Name, len(page.Bad)+len(page.Warn))
 	page.Counts, page.Leaves = counts(root, page.Filter)
 	page.Table = s.lay(root, page.Filter, now, page.Viewer.Act)
@@ -91,7 +91,7 @@ func filterOf(query url.Values) filter {
 }
 
 // judge is the verdict on a tree.
-func judge(root *node, bad, warn int) verdict {
+func judge(root *node, bad, warn, stopped int) verdict {
 	switch {
 	case root.State == supervise.Stopping:
 		return verdict{"busy", "stopping", "Stopping"}
@@ -107,9 +107,25 @@ func judge(root *node, bad, warn int) verdict {
 		return verdict{"busy", "starting", "Starting"}
 	case root.State != supervise.Running:
 		return verdict{"rest", looksOf(root.State).Name, looksOf(root.State).Word}
+	case stopped > 0:
+		return verdict{"rest", "stopped", "Nothing has failed; " + plural(stopped, "service is stopped", "services are stopped")}
 	default:
 		return verdict{"good", "running", "All is well"}
 	}
+}
+
+// stopped is how many services somebody has stopped, each with all below it.
+func (n *node) stopped() (sum int) {
+	if n.State == supervise.Stopped {
+		return 1
+	}
+	if n.IsPool() {
+		return n.Counts[supervise.Stopped]
+	}
+	for _, kid := range n.Kids {
+		sum += kid.stopped()
+	}
+	return sum
 }
 
 // counts are how many are in each state, and where to see which.

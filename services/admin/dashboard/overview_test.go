@@ -75,6 +75,25 @@ func TestAllIsWell(t *testing.T) {
 	})
 }
 
+func TestWhatIsStoppedIsNotWellThoughNothingHasFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		idler := func(name string) supervise.Child { return supervise.Child{Name: name, Service: supervise.Func(idle)} }
+		s := serve(t, nil, idler("a"), supervise.Child{Name: "g", Service: &supervise.Group{Children: []supervise.Child{idler("b"), idler("c")}}},
+			supervise.Child{Name: "p", Service: &supervise.Pool{}})
+		for _, step := range []struct{ stop, want string }{
+			{"tend/g", "Nothing has failed; 1 service is stopped"}, // which is what somebody has done
+			{"tend/p", "Nothing has failed; 2 services are stopped"},
+		} {
+			if err := s.tree.Stop(t.Context(), step.stop); err != nil {
+				t.Fatal(err)
+			}
+			page := s.get("/")
+			s.wants(text(page), step.want)
+			s.wantsNone(page, "All is well")
+		}
+	})
+}
+
 func TestPagesHaveNothingThatTheirPolicyForbids(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, func(d *dashboard.Dashboard) { d.Drill = true },
