@@ -14,10 +14,17 @@ export function startClock() {
 
 let second = 0;
 
+// due tells whether what was counted down to has come, so that the page is behind.
+export let due = false;
+
 function tick() {
 	if (document.hidden) return;
 	const now = Date.now() - ahead;
-	for (const time of document.querySelectorAll("time[data-until]")) write(time, countdown(Number(time.dataset.until) - now));
+	due = false;
+	for (const time of document.querySelectorAll("time[data-until]")) {
+		write(time, countdown(Number(time.dataset.until) - now));
+		if (Number(time.dataset.until) <= now) due = true;
+	}
 	if (Math.floor(now / 1000) === second) return;
 	second = Math.floor(now / 1000);
 	for (const time of document.querySelectorAll("time[data-since]")) write(time, span(now - Number(time.dataset.since)));

@@ -1,10 +1,10 @@
 // Following what happens: events say that something has, and the page is asked for again. It comes as the server makes it,
 // as a document, so no text is ever turned into markup here.
-import { setClock } from "./clock.js";
+import { due, setClock } from "./clock.js";
 import { morph } from "./morph.js";
 
 const leastGap = 400; // between two pages, in milliseconds
-const poll = { quick: 2000, slow: 5000 }; // for what has no events: counts, runs of jobs
+const poll = { quick: 2000, slow: 5000 }; // for what has no events: counts, runs of jobs; quick where one was due
 const again = 2000; // after a stream was refused
 
 let stream = null;
@@ -148,7 +148,7 @@ export function startLive() {
 			stream = null;
 		}
 		if (lost) missed();
-		const gap = document.querySelector("[data-poll]") ? poll.quick : poll.slow;
+		const gap = due || document.querySelector("[data-poll]") ? poll.quick : poll.slow;
 		if (!document.hidden && Date.now() - last > gap) refresh();
 	}, 500);
 }
