@@ -139,18 +139,24 @@ func (s *site) httpPart(n *node, now time.Time) *httpPart {
 	return p
 }
 
-// curves draw what happened between each two samples.
+// curves draw what happened between each two samples. While nobody looked, only the whole of it is known: it is level there.
 func (p *httpPart) curves(samples []sample) {
 	var rates, slow []float64
 	var at []time.Time
+	point := func(t time.Time, rate float64, worst time.Duration) {
+		at, rates, slow = append(at, t), append(rates, rate), append(slow, float64(worst))
+	}
 	for i := 1; i < len(samples); i++ {
-		passed := samples[i].at.Sub(samples[i-1].at).Seconds()
-		if passed < 0.5 { // the last one, which is no full step
+		from, to := &samples[i-1], &samples[i]
+		passed := to.at.Sub(from.at)
+		if passed < sampleEvery/4 { // the last one, which is no full step
 			continue
 		}
-		rates = append(rates, float64(samples[i].served-samples[i-1].served)/passed)
-		slow = append(slow, float64(quantile(subtract(samples[i].latency, samples[i-1].latency), 0.99)))
-		at = append(at, samples[i].at)
+		rate, worst := float64(to.served-from.served)/passed.Seconds(), quantile(subtract(to.latency, from.latency), 0.99)
+		if len(at) == 0 || passed > rateWindow {
+			point(from.at, rate, worst)
+		}
+		point(to.at, rate, worst)
 	}
 	p.Rates = newCurve(at, rates, func(f float64) string { return rate(f) + " req/s" })
 	p.Slow = newCurve(at, slow, func(f float64) string {

@@ -87,6 +87,12 @@ func TestRequestsASecondAreWhatHappenedBetweenTwoLooks(t *testing.T) {
 		if n := strings.Count(page, "<polyline"); n != 2 {
 			t.Errorf("got %d curves, want 2", n)
 		}
+		time.Sleep(100 * time.Second)
+		served += 500
+		curve := regexp.MustCompile(`points="([^"]*)"/></svg>`).FindStringSubmatch(s.get("/services/tend/web"))[1]
+		if want := "0.0,6.0 25.0,6.0 50.0,6.0 75.0,6.0 100.0,6.0 100.0,91.5 600.0,91.5"; curve != want {
+			t.Errorf("while nobody looked: got %q, want it to be level: %q", curve, want)
+		}
 		served, fast, slow = 5, 5, 0 // another service by now
 		s.wants(text(s.get("/services/tend/web")), "Served 5", "Per second measuring")
 		time.Sleep(5 * time.Second)
