@@ -92,7 +92,7 @@ func (n *node) ailing() (tone, why string) {
 		return "warn", number(n.sick()) + " of " + number(n.Members()) + " members have failed, and will be restarted"
 	case d.isJobs() && d.Failing > 0:
 		return "warn", plural(d.Failing, "job", "jobs") + " failed last time"
-	case d.isJob() && len(d.Last) > 0 && !d.Last[0].Well() && d.Last[0].Outcome != "cancelled":
+	case d.failing():
 		return "warn", "its last run " + outcomeWords(d.Last[0].Outcome)
 	default:
 		return "", ""
@@ -109,17 +109,13 @@ func (n *node) crowded() bool { return n.IsPool() && n.sick() > fewMembers }
 
 // Example is an error of what a concern is about.
 func (c concern) Example() string {
-	switch {
-	case c.Err != "":
-		return c.Err
-	case c.crowded():
-		for _, kid := range c.Kids {
-			if kid.Err != "" {
-				return kid.Err
-			}
+	if err := c.LastErr(); err != "" || !c.crowded() {
+		return err
+	}
+	for _, kid := range c.Kids {
+		if kid.Err != "" {
+			return kid.Err
 		}
-	case c.State == supervise.Running && len(c.Detail.Last) > 0:
-		return c.Detail.Last[0].Err
 	}
 	return ""
 }

@@ -160,3 +160,8 @@ func marshal(v any) (text []byte, err error) {
 func (d *detail) isHTTP() bool { return d.Served != nil }
 func (d *detail) isJob() bool  { return d.Counts != nil && d.Jobs == nil && d.Served == nil }
 func (d *detail) isJobs() bool { return d.Jobs != nil }
+
+// failing tells whether the last run of a job went wrong.
+func (d *detail) failing() bool {
+	return d.isJob() && len(d.Last) > 0 && !d.Last[0].Well() && d.Last[0].Outcome != "cancelled"
+}

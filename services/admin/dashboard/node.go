@@ -132,6 +132,14 @@ func escape(path string) string {
 	return strings.Join(parts, "/")
 }
 
+// LastErr is why the last run failed: of a job that runs and whose last run failed, that run, which is what is news.
+func (n *node) LastErr() string {
+	if n.State == supervise.Running && n.Detail.failing() {
+		return n.Detail.Last[0].Err
+	}
+	return n.Err
+}
+
 // Ready is "ready", "not ready", or "" for one that nobody waits for.
 func (n *node) Ready() string {
 	switch n.State {

@@ -58,10 +58,29 @@ func TestAJobHasItsRunsAndTimes(t *testing.T) {
 		if _, times, _ := strings.Cut(page, "Will run"); strings.Count(strings.SplitN(times, "</p>", 2)[0], "<time") != 5 {
 			t.Errorf("want five times to come in %s", text(times))
 		}
-		if got, want := s.rowOf(s.get("/"), "tend/sweep"), `sweep Running ready for 0 s 0 next in 4.0 s failed 1 s ago`; got != want {
+		if got, want := s.rowOf(s.get("/"), "tend/sweep"), `sweep Running ready for 0 s 0 next in 4.0 s failed 1 s ago no <route>`; got != want {
 			t.Errorf("its row: got %q, want %q", got, want)
 		}
 		s.wants(text(s.get("/")), "tend/sweep Running : its last run failed no <route>")
+	})
+}
+
+func TestTheErrorOfAJobIsThatOfItsLastRunAndNotOfTheRunBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		runs := 0
+		s := serve(t, nil, supervise.Child{Name: "sweep", Policy: slowly(time.Second), Service: aJob{told{func(ctx context.Context) error {
+			if runs++; runs == 1 {
+				return errors.New("an old story")
+			}
+			return idle(ctx)
+		}, func() any { return job() }}}})
+		time.Sleep(time.Minute)
+		overview, page := text(s.get("/")), text(s.get("/services/tend/sweep"))
+		s.wants(overview, "its last run failed 1 restart no <route>", "failed 1 s ago no <route>")
+		_, tree, _ := strings.Cut(overview, "Last error Actions")
+		rows, _, _ := strings.Cut(tree, "Latest events")
+		s.wantsNone(rows, "an old story")
+		s.wants(page, "its last run failed no <route>", "an old story 1 min ago, in run 1")
 	})
 }
 
