@@ -41,6 +41,9 @@ func FuzzPlain(f *testing.F) {
 			if got := show.Fit(show.Plain(s), n); show.Columns(got) > n {
 				t.Errorf("Fit(%q, %d): got %q", s, n, got)
 			}
+			if got := show.FitMiddle(show.Plain(s), n); show.Columns(got) > n {
+				t.Errorf("FitMiddle(%q, %d): got %q", s, n, got)
+			}
 		}
 	})
 }
@@ -78,6 +81,25 @@ func TestFitAndColumns(t *testing.T) {
 	} {
 		if got := show.Fit(c.in, c.n); got != c.want {
 			t.Errorf("Fit(%q, %d): got %q, want %q", c.in, c.n, got, c.want)
+		}
+	}
+}
+
+func TestFitMiddleKeepsBothEnds(t *testing.T) {
+	for _, c := range []struct {
+		in   string
+		n    int
+		want string
+	}{
+		{"tend/workers/a1", 15, "tend/workers/a1"},
+		{"tend/workers/a1", 14, "tend/wo…ers/a1"},
+		{"tend/workers/a1", 3, "t…1"},
+		{"tend/workers/a1", 1, "…"},
+		{"tend/workers/a1", 0, ""},
+		{"日本語日本語", 8, "日本…語"},
+	} {
+		if got := show.FitMiddle(c.in, c.n); got != c.want {
+			t.Errorf("FitMiddle(%q, %d): got %q, want %q", c.in, c.n, got, c.want)
 		}
 	}
 }
@@ -129,6 +151,24 @@ func TestATableFitsTheTerminal(t *testing.T) {
 	want := "\x1b[1mNAME\x1b[0m  \x1b[1mSTATE\x1b[0m    \x1b[1mNOTE\x1b[0m"
 	if got := table.Lines(show.Console{Colour: true})[0]; got != want {
 		t.Errorf("in colour: got %q, want %q", got, want)
+	}
+}
+
+func TestALongNameLeavesRoomForWhatIsWrongWithOthers(t *testing.T) {
+	table := show.Table{Heads: []string{"SERVICE", "STATE", "NOTE"}}
+	table.Add(show.Text("tend/db"), show.Text("failed"), show.Text("open /var/lib/db: permission denied"))
+	table.Add(show.Text("tend/workers/a-name-that-is-long-2"), show.Text("running"), show.Text(""))
+	for width, want := range map[int][]string{
+		90: {
+			"SERVICE                             STATE    NOTE", "tend/db                             failed   open /var/lib/db: permission denied",
+			"tend/workers/a-name-that-is-long-2  running",
+		},
+		64: {"SERVICE                STATE    NOTE", "tend/db                failed   open /var/lib/db: permission de…", "tend/worke…-is-long-2  running"},
+		40: {"SERVICE           STATE    NOTE", "tend/db           failed   open /var/li…", "tend/wor…-long-2  running"},
+	} {
+		if diff := cmp.Diff(want, table.Lines(show.Console{Width: width})); diff != "" {
+			t.Errorf("%d columns (-want +got):\n%s", width, diff)
+		}
 	}
 }
 

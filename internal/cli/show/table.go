@@ -2,6 +2,7 @@ package show
 
 import (
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -70,17 +71,46 @@ func (w *Widths) Grow(row []Cell) {
 	}
 }
 
-const gap = 2 // columns between two cells
+const (
+	gap       = 2  // columns between two cells
+	leastLong = 16 // that the longest cell keeps
+	leastLast = 32 // that the last one is to have: it tells why
+)
+
+// squeeze takes from the longest column what the last one needs, where a terminal has too little room for both.
+func (c Console) squeeze(widths Widths) Widths {
+	if c.Width == 0 || len(widths) < 2 {
+		return widths
+	}
+	last := len(widths) - 1
+	needed, longest := min(widths[last], leastLast), 0
+	for i, width := range widths[:last] {
+		needed += width + gap
+		if width > widths[longest] {
+			longest = i
+		}
+	}
+	if needed > c.Width && widths[longest] > leastLong {
+		widths = slices.Clone(widths)
+		widths[longest] = max(leastLong, widths[longest]-(needed-c.Width))
+	}
+	return widths
+}
 
 // Line is a row of a table. Empty cells at its end take no room.
 func (c Console) Line(row []Cell, widths Widths) string {
+	widths = c.squeeze(widths)
 	last := len(row) - 1
 	for last > 0 && row[last].Text == "" {
 		last--
 	}
 	text, used := "", 0
 	for i := range last + 1 {
-		shown, padding := row[i].Text, widths[i]-Columns(row[i].Text)+gap
+		shown := row[i].Text
+		if i < len(widths)-1 {
+			shown = FitMiddle(shown, widths[i])
+		}
+		padding := widths[i] - Columns(shown) + gap
 		if i == last {
 			padding = 0
 		}

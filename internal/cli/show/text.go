@@ -107,6 +107,25 @@ func Fit(s string, n int) string {
 	return s
 }
 
+// FitMiddle cuts s to at most n columns, and keeps both of its ends: names often differ in their last letters.
+func FitMiddle(s string, n int) string {
+	if Columns(s) <= n {
+		return s
+	}
+	if n < 1 {
+		return ""
+	}
+	room, tail := (n-1)/2, len(s)
+	for tail > 0 {
+		r, size := utf8.DecodeLastRuneInString(s[:tail])
+		if room -= columnsOf(r); room < 0 {
+			break
+		}
+		tail -= size
+	}
+	return Fit(s, n-Columns(s[tail:])) + s[tail:]
+}
+
 // Age is a duration as a person says it.
 func Age(d time.Duration) string {
 	two := func(big, small time.Duration, unit, subunit string) string {
