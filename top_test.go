@@ -198,7 +198,7 @@ func TestTopShowsAndSteersALiveDaemon(t *testing.T) {
 		t.Fatalf("drill: %v: %s", err, out)
 	}
 	x.shows(`^> └── timer +backoff +\d+s +again in 1h..m; drill: failed as asked`)
-	x.shows(`3 services: 2 running, 1 backoff`)
+	x.shows(`3 services: 1 backoff, 2 running`)
 	x.press("r")
 	x.shows(`^restart tend/timer\? y/n`)
 	x.press("y")

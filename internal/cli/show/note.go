@@ -1,8 +1,10 @@
 package show
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -64,17 +66,14 @@ func Note(s *client.Status, now time.Time) string {
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), "; ")
 }
 
-// Counts is how many members of a pool are in each state.
+// worstFirst is the order in which states are counted up: a line may be cut at its end.
+var worstFirst = []string{"stuck", "failed", "backoff", "stopped", "stopping", "starting", "idle", "running", "done"}
+
+// Counts is how many services are in each state, the worst first.
 func Counts(counts map[string]int) string {
-	states := make([]string, 0, len(counts))
-	for state := range counts {
-		states = append(states, state)
-	}
-	slices.SortFunc(states, func(a, b string) int {
-		if counts[a] != counts[b] {
-			return counts[b] - counts[a]
-		}
-		return strings.Compare(a, b)
+	rank := func(state string) int { return slices.Index(worstFirst, state) } // those of a newer daemon before all
+	states := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b))
 	})
 	for i, state := range states {
 		states[i] = Count(counts[state]) + " " + Plain(state)

@@ -80,7 +80,7 @@ func newModel(n int) *top.Model {
 
 func TestTheScreenHasTheTree(t *testing.T) {
 	want := strings.Join([]string{
-		"tend  4 services: 2 running, 1 backoff, 1 stopped                               live",
+		"tend  4 services: 1 backoff, 1 stopped, 2 running                               live",
 		"  SERVICE      STATE    FOR    RESTARTS  NOTE",
 		"> tend         running  1m00s" + strings.Repeat(" ", 55),
 		`  ├── w\x1beb  backoff  1m00s  3         again in 1.0s; \x1b[2Jboom 日本`,
