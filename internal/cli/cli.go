@@ -60,8 +60,6 @@ func (p Program) Run(ctx context.Context, args []string) int {
 	c := &commands{Program: p, Console: show.NewConsole(p.Stdout, p.Env)}
 	root := c.root()
 	root.SetArgs(args)
-	root.SetOut(p.Stdout)
-	root.SetErr(p.Stderr)
 	err := root.ExecuteContext(ctx)
 	if c.helpFault != nil {
 		err = c.helpFault

@@ -6,7 +6,6 @@ import "github.com/spf13/cobra"
 func Root() *cobra.Command {
 	root := (&commands{}).root()
 	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd()
 	return root
 }
 

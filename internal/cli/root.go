@@ -75,7 +75,23 @@ func (c *commands) root() *cobra.Command {
 	root.SetHelpCommand(c.helpCommand())
 	root.SetHelpCommandGroupID(groupOwn)
 	root.SetCompletionCommandGroupID(groupOwn)
+	root.SetOut(c.Stdout) // which the scripts of completion are written to
+	root.SetErr(c.Stderr)
+	root.InitDefaultCompletionCmd()
+	c.mendCompletion(root)
 	return root
+}
+
+// mendCompletion has cobra's command take a shell that it does not know for the fault that it is.
+func (c *commands) mendCompletion(root *cobra.Command) {
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			cmd.Args = c.noStrayWord
+			cmd.RunE = func(*cobra.Command, []string) error {
+				return usage("completion: which shell? there are bash, fish, powershell, zsh")
+			}
+		}
+	}
 }
 
 func (c *commands) addTo(root *cobra.Command, group string, cmds ...*cobra.Command) {
@@ -123,7 +139,7 @@ func (c *commands) noStrayWord(cmd *cobra.Command, args []string) error {
 	case cmd.HasParent():
 		return usage("%s: unknown command %q; there are %s", nameOf(cmd), args[0], strings.Join(known, ", "))
 	default:
-		return usage("unexpected argument %q", args[0])
+		return usage("unknown command %q; tend --help has them all", args[0])
 	}
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"tend.example/tend/internal/cli/client"
@@ -16,10 +17,15 @@ func noService(tree *client.Status, path string) error {
 	for _, s := range show.Flat(tree) {
 		known = append(known, strings.TrimPrefix(s.Path, tree.Name+"/"))
 	}
-	hint := ""
-	if near := spelling.Nearest(strings.TrimPrefix(path, tree.Name+"/"), known); near != "" {
+	asked, hint := strings.TrimPrefix(path, tree.Name+"/"), ""
+	deeper := slices.DeleteFunc(slices.Clone(known), func(k string) bool { return !strings.HasSuffix(k, "/"+asked) })
+	near := spelling.Nearest(asked, known)
+	switch {
+	case len(deeper) > 0 && len(deeper) <= 5: // its groups were left out
+		hint = fmt.Sprintf("; did you mean %s?", strings.Join(deeper, " or "))
+	case near != "":
 		hint = fmt.Sprintf("; did you mean %s?", near)
-	} else if len(known) <= 20 {
+	case len(known) <= 20:
 		hint = "; there are " + strings.Join(known, ", ")
 	}
 	return &supervise.ExitError{Code: exitNoService, Err: fmt.Errorf("no service %q%s", path, hint)}
