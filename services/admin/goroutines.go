@@ -173,7 +173,11 @@ func serviceOf(sample *profile.Sample) string {
 
 // writeStack writes where some goroutines are, the innermost function first.
 func writeStack(text *strings.Builder, sample *profile.Sample) {
-	fmt.Fprintf(text, "%d goroutines", sample.Value[0])
+	if n := sample.Value[0]; n == 1 {
+		text.WriteString("1 goroutine")
+	} else {
+		fmt.Fprintf(text, "%d goroutines", n)
+	}
 	if label := sample.Label["job"]; len(label) > 0 {
 		fmt.Fprintf(text, " of the job %q", label[0])
 	}

@@ -38,7 +38,7 @@ func TestGoroutinesAndCPUAreCountedByService(t *testing.T) {
 	addr := onTCP(t, s)
 	got := raw(t, addr, "GET /api/v1/services/crew/goroutines HTTP/1.1\nHost: ADDR\n\n")
 	stacks, _ := at(t, got.body, "stacks").(string)
-	if n := at(t, got.body, "goroutines"); n != 4.0 || strings.Count(stacks, "waitHere") < 1 || strings.Contains(stacks, "admin_test.busy") {
+	if n := at(t, got.body, "goroutines"); n != 4.0 || strings.Count(stacks, "waitHere") < 1 || !strings.Contains(stacks, "1 goroutine\n") || strings.Contains(stacks, "admin_test.busy") {
 		t.Errorf("crew: got %v goroutines, want 4; stacks:\n%s", n, stacks)
 	}
 	got = raw(t, addr, "GET /api/v1/goroutines?seconds=1 HTTP/1.1\nHost: ADDR\n\n")
