@@ -76,7 +76,7 @@ func TestTheErrorOfAJobIsThatOfItsLastRunAndNotOfTheRunBefore(t *testing.T) {
 		}, func() any { return job() }}}})
 		time.Sleep(time.Minute)
 		overview, page := text(s.get("/")), text(s.get("/services/tend/sweep"))
-		s.wants(overview, "its last run failed 1 restart no <route>", "failed 1 s ago no <route>")
+		s.wants(overview, "its last run failed 1 restart no <route>", "failed 1 s ago no <route>", "for 58 s 1 restart ,")
 		_, tree, _ := strings.Cut(overview, "Last error Actions")
 		rows, _, _ := strings.Cut(tree, "Latest events")
 		s.wantsNone(rows, "an old story")
