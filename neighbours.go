@@ -45,7 +45,8 @@ func (n *neighbours) upgrade(ctx context.Context) error {
 	err := n.process.Upgrade(ctx)
 	switch {
 	case err == nil:
-	case errors.Is(err, handover.ErrUnderWay): // of the process before, which has not ended
+	case errors.Is(err, handover.ErrUnderWay), // of the process before, which has not ended
+		errors.Is(err, handover.ErrStopping):
 		n.manager.Note("")
 	default:
 		n.manager.Note("the last upgrade failed: " + err.Error())

@@ -161,6 +161,9 @@ func TestSIGTERMDuringAnUpgradeStopsTheDaemon(t *testing.T) {
 		t.Errorf("the new process: got %v, want none", err)
 	}
 	h.awaitTold("STOPPING=1")
+	if said := strings.Join(h.told(), "\n"); strings.Contains(said, "upgrade failed") || strings.Contains(h.log(), "upgrade failed") {
+		t.Errorf("a stop is no failure of the upgrade; to systemd:\n%s\nlog:\n%s", said, h.log())
+	}
 }
 
 // systemd has the sockets before the daemon runs, and after.

@@ -50,6 +50,9 @@ const (
 // has not ended yet.
 var ErrUnderWay = errors.New("an upgrade is under way")
 
+// ErrStopping says that there is no upgrade, or no more of it, as this process has been told to stop.
+var ErrStopping = errors.New("the process stops")
+
 // ErrHandedOver is, wrapped, the cause of the end of [Process.Context] after an upgrade.
 var ErrHandedOver = errors.New("handed over")
 
@@ -82,6 +85,7 @@ type Process struct {
 
 	mu     sync.Mutex
 	ended  bool               // no upgrade may begin any more
+	asked  func() bool        // whether this process has been told to stop, which is so a little before ended is
 	busy   bool               // one is under way, or has been made
 	abort  context.CancelFunc // of the one under way
 	cancel context.CancelCauseFunc
@@ -118,7 +122,9 @@ func Begin() (*Process, error) {
 
 // Context is for the tree's Serve: its services find the Sockets in it. It is done when ctx is, or when another process has taken over.
 func (p *Process) Context(ctx context.Context) context.Context {
+	outer := ctx
 	ctx, p.cancel = context.WithCancelCause(services.WithSockets(ctx, p.Sockets))
+	p.asked = func() bool { return outer.Err() != nil || ctx.Err() != nil }
 	context.AfterFunc(ctx, p.end)
 	if p.before != nil {
 		p.work.Go(func() { p.before.listen(func() { p.cancel(ErrOrphaned) }) })

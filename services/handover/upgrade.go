@@ -15,8 +15,8 @@ import (
 // Upgrade replaces this process by one of the program's file as it is now, with the same arguments and environment. It returns nil when the new
 // process is in charge; Context ends then, a little later, and with it the tree.
 //
-// Otherwise the new process has been killed, and this one goes on as before. The error says why: [ErrUnderWay]; that of ctx; that this
-// process stops; what became of the new one. It is logged, too.
+// Otherwise the new process has been killed, and this one goes on as before. The error says why: [ErrUnderWay]; that of ctx;
+// [ErrStopping], whatever else there may be; what became of the new one. It is logged, too.
 func (p *Process) Upgrade(ctx context.Context) error {
 	ctx, err := p.open(ctx)
 	if err != nil {
@@ -27,12 +27,15 @@ func (p *Process) Upgrade(ctx context.Context) error {
 	p.log().Info("upgrade begins", slog.String("program", p.program.path))
 	pid, err := p.replace(ctx)
 	if err != nil {
-		if p.shut() {
-			p.log().Info("upgrade given up, as this process stops", slog.Any("err", err))
-		} else {
+		if !p.shut() {
 			p.log().Error("upgrade failed; this process goes on", slog.Any("err", err))
+			return fmt.Errorf("upgrade: %w", err)
 		}
-		return fmt.Errorf("upgrade: %w", err)
+		p.log().Info("upgrade given up, as this process stops", slog.Any("err", err))
+		if errors.Is(err, ErrStopping) {
+			return fmt.Errorf("upgrade: %w", err)
+		}
+		return fmt.Errorf("upgrade: %w: %w", ErrStopping, err)
 	}
 	p.log().Info("handed over", slog.Int("pid", pid))
 	return nil
@@ -48,7 +51,7 @@ func (p *Process) open(ctx context.Context) (context.Context, error) {
 	case p.busy, p.before != nil && !p.before.isGone():
 		return nil, ErrUnderWay
 	case p.ended:
-		return nil, errStopping
+		return nil, ErrStopping
 	}
 	if err := replaceable(); err != nil {
 		return nil, err
@@ -56,11 +59,9 @@ func (p *Process) open(ctx context.Context) (context.Context, error) {
 	p.busy = true
 	p.work.Add(1)
 	ctx, abort := context.WithCancelCause(ctx)
-	p.abort = func() { abort(errStopping) }
+	p.abort = func() { abort(ErrStopping) }
 	return ctx, nil
 }
-
-var errStopping = errors.New("the process stops")
 
 // replaceable tells why this process cannot be: those around it would take its end for the end of all.
 func replaceable() error {
@@ -75,13 +76,14 @@ func replaceable() error {
 	}
 }
 
-// shut ends an upgrade that has come to nothing, and tells whether this process stops.
+// shut ends an upgrade that has come to nothing, and tells whether this process stops. That ends the upgrade's ctx and calls end at the
+// same time, so whoever has to do with the one may not wait for the other.
 func (p *Process) shut() (stops bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.abort() // which nobody waits for any more
 	p.busy, p.abort = false, nil
-	return p.ended
+	return p.ended || p.asked()
 }
 
 // replace starts the new process and puts it in charge.

@@ -276,6 +276,24 @@ func TestStopDuringAnUpgradeStopsBoth(t *testing.T) {
 	}
 }
 
+// What ends the upgrade is the stop, even where it is seen first that the new process has to go.
+func TestStopDuringAnUpgradeIsNeverSaidToBeItsFailure(t *testing.T) {
+	t.Setenv("GOMAXPROCS", "1") // so the order is one of many
+	for range 8 {
+		s := start(t, "127.0.0.1:0")
+		s.mode("late")
+		s.signal(syscall.SIGUSR2)
+		next := s.await(`msg="new process starts" at=\d+ pid=(\d+)`)
+		s.await(`msg=listening at=` + next[1])
+		s.signal(syscall.SIGTERM)
+		s.await(`msg=exit at=` + strconv.Itoa(s.pid) + ` err=<nil>`)
+		if strings.Contains(s.read(), "this process goes on") {
+			t.Fatalf("it says that it goes on, and stops; log:\n%s", s.read())
+		}
+		s.await(`msg="upgrade given up, as this process stops"`)
+	}
+}
+
 // Nobody knows of the new one, so it may not go on alone.
 func TestNewProcessEndsWithOneThatIsKilledDuringTheUpgrade(t *testing.T) {
 	s := start(t, "127.0.0.1:0")
