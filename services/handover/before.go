@@ -116,6 +116,24 @@ func (b *before) await(ctx context.Context, done <-chan struct{}) error {
 	}
 }
 
+// hurry tells the process before that this one is told to stop, if it is in charge: nobody need wait for clients to come back.
+func (b *before) hurry() {
+	select {
+	case <-b.charge:
+		b.link.tell("stop")
+	default:
+	}
+}
+
+// outlast waits for the end of the process before, if this one is in charge.
+func (b *before) outlast() {
+	select {
+	case <-b.charge:
+		<-b.gone
+	default:
+	}
+}
+
 // isGone tells whether it has ended.
 func (b *before) isGone() bool {
 	select {

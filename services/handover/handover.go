@@ -10,7 +10,8 @@
 //	new             its tree gets ready: "ready"  accepts: "serving"                    jobs and commands begin
 //
 // When the new process ends, or is not ready in time, it is killed, and this one goes on as if nothing had happened: nobody has
-// ever talked to the new one. The same is true when this one is told to stop meanwhile, and then it stops. When this one is killed before the new one is in charge, that ends,
+// ever talked to the new one. The same is true when this one is told to stop meanwhile, and then it stops. A new one in charge that is told to stop
+// tells the old one to make haste, and ends after it. When this one is killed before the new one is in charge, that ends,
 // too: whoever looks after the program knows nothing of it.
 //
 // A program does four things: [Begin], first of all; a ctx of [Process.Context] for its tree; [Process.Observe] for the tree's events;
@@ -91,6 +92,7 @@ type Process struct {
 	cancel context.CancelCauseFunc
 	heir   *link          // to the process that has replaced this one
 	work   sync.WaitGroup // upgrades, and what they leave to be done
+	heeds  sync.WaitGroup // who listens to heir
 }
 
 // Begin takes over what this process was started with: by systemd, by the process before it, or nothing. It has to come
@@ -127,6 +129,7 @@ func (p *Process) Context(ctx context.Context) context.Context {
 	p.asked = func() bool { return outer.Err() != nil || ctx.Err() != nil }
 	context.AfterFunc(ctx, p.end)
 	if p.before != nil {
+		context.AfterFunc(ctx, p.before.hurry)
 		p.work.Go(func() { p.before.listen(func() { p.cancel(ErrOrphaned) }) })
 	}
 	return ctx
@@ -173,10 +176,14 @@ func (p *Process) end() {
 }
 
 // Close is for the end, when the tree is down: it waits for what an upgrade has left to be done, and closes the sockets that
-// no service had.
+// no service had. In a process that was told to stop it also waits for the end of the process before, which still answers
+// what it has: who looks after the program may kill what is left of it when this one ends.
 func (p *Process) Close() {
 	p.end()
 	if p.before != nil {
+		if p.asked != nil && p.asked() {
+			p.before.outlast()
+		}
 		p.before.link.close()
 	}
 	if p.cancel != nil {
@@ -187,6 +194,7 @@ func (p *Process) Close() {
 	defer p.mu.Unlock()
 	if p.heir != nil {
 		p.heir.close()
+		p.heeds.Wait()
 	}
 	p.Sockets.Close()
 }

@@ -148,6 +148,14 @@ func (p *Process) succeed(next *heir) {
 	next.link.tell("main")
 }
 
+// heed waits until the new process is told to stop, and calls hurry then. It ends with the line to it.
+func (p *Process) heed(next *link, hurry func()) {
+	if _, err := next.expect("stop"); err == nil {
+		p.log().Info("the new process stops, so this one is in a hurry")
+		hurry()
+	}
+}
+
 // retire lets go of the sockets, and then ends the tree, which has still been as it was: so whoever asks it on a
 // connection from before is told that all is well, as it is.
 func (p *Process) retire(passing *services.Passing, taken []string, pid int) {
@@ -158,7 +166,9 @@ func (p *Process) retire(passing *services.Passing, taken []string, pid int) {
 	if p.ended {
 		cancel()
 	}
+	heir := p.heir
 	p.mu.Unlock()
+	p.heeds.Go(func() { p.heed(heir, cancel) })
 	passing.HandOver(ctx, taken...)
 	p.cancel(fmt.Errorf("%w to process %d", ErrHandedOver, pid))
 }

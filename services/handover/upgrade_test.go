@@ -249,69 +249,6 @@ func TestUpgradeIsRefusedWhileTheOldOneFinishes(t *testing.T) {
 	s.stop()
 }
 
-// Who is told to stop stops, and leaves nobody behind.
-func TestStopDuringAnUpgradeStopsBoth(t *testing.T) {
-	s := start(t, "127.0.0.1:0")
-	l := s.underLoad(2)
-	s.mode("late")
-	s.signal(syscall.SIGUSR2)
-	next := s.await(`msg="new process starts" at=\d+ pid=(\d+)`)
-	pid, _ := strconv.Atoi(next[1])
-	s.await(`msg=listening at=` + next[1]) // it has the socket
-	s.signal(syscall.SIGTERM)
-	s.await(`msg=exit at=` + strconv.Itoa(s.pid) + ` err=<nil>`)
-	<-s.ended
-	if code := s.cmd.ProcessState.ExitCode(); code != 0 {
-		t.Errorf("exit code %d, want 0", code)
-	}
-	if isAlive(pid) {
-		t.Errorf("the new process is alive")
-	}
-	l.cancel()
-	if r := <-l.result; r.Lost() > 0 || r.Total().Unavailable > 0 {
-		t.Errorf("want no request lost:\n%s", r)
-	}
-	if !strings.Contains(s.read(), `msg="upgrade given up, as this process stops"`) {
-		t.Errorf("log:\n%s\nwant why the upgrade failed", s.read())
-	}
-}
-
-// What ends the upgrade is the stop, even where it is seen first that the new process has to go.
-func TestStopDuringAnUpgradeIsNeverSaidToBeItsFailure(t *testing.T) {
-	t.Setenv("GOMAXPROCS", "1") // so the order is one of many
-	for range 8 {
-		s := start(t, "127.0.0.1:0")
-		s.mode("late")
-		s.signal(syscall.SIGUSR2)
-		next := s.await(`msg="new process starts" at=\d+ pid=(\d+)`)
-		s.await(`msg=listening at=` + next[1])
-		s.signal(syscall.SIGTERM)
-		s.await(`msg=exit at=` + strconv.Itoa(s.pid) + ` err=<nil>`)
-		if strings.Contains(s.read(), "this process goes on") {
-			t.Fatalf("it says that it goes on, and stops; log:\n%s", s.read())
-		}
-		s.await(`msg="upgrade given up, as this process stops"`)
-	}
-}
-
-// Nobody knows of the new one, so it may not go on alone.
-func TestNewProcessEndsWithOneThatIsKilledDuringTheUpgrade(t *testing.T) {
-	s := start(t, "127.0.0.1:0")
-	s.mode("late")
-	s.signal(syscall.SIGUSR2)
-	next := s.await(`msg="new process starts" at=\d+ pid=(\d+)`)
-	s.await(`msg=listening at=` + next[1])
-	s.signal(syscall.SIGKILL)
-	s.await(`msg=exit at=` + next[1] + ` err=<nil> cause="the process before has ended without handing over"`)
-	eventually(t, "the port is free", s.read, func() bool {
-		l, err := net.Listen("tcp", s.addr)
-		if err == nil {
-			l.Close()
-		}
-		return err == nil
-	})
-}
-
 // A link that points to another file since is followed.
 func TestProgramIsTakenFromWhereItsNameLeadsNow(t *testing.T) {
 	s := start(t, "127.0.0.1:0")
