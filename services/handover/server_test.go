@@ -80,6 +80,7 @@ func serve(addr, dir string) int {
 		log.Info("in charge")
 	}()
 	err = process.Tree.Serve(ctx)
+	log.Info("down")
 	process.Close()
 	stop()
 	<-done
