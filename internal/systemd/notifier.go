@@ -136,14 +136,7 @@ func (n *Notifier) Run(ctx context.Context, inCharge <-chan struct{}) {
 
 // attend looks at the tree when something happens, and as often as the watchdog wants it, if that is not 0.
 func (n *Notifier) attend(ctx context.Context, watchdog time.Duration) {
-	answers := make(chan supervise.Status, 1) // room for one that comes too late
-	asking, again := false, false
-	ask := func() { // a tree that is wedged never answers, and is asked no more
-		if again = asking; !asking {
-			asking = true
-			go func() { answers <- n.Tree.Status() }()
-		}
-	}
+	tree := question{status: n.Tree.Status, answers: make(chan supervise.Status, 1)} // room for one that comes too late
 	plan := newAgenda(watchdog / 3)
 	defer plan.timer.Stop()
 	var alive bool // whether a ping is due
@@ -159,15 +152,12 @@ func (n *Notifier) attend(ctx context.Context, watchdog time.Duration) {
 			alive = alive || ping
 			drain.due = drain.due || look && drain.watched
 			if settle || ping || look && drain.watched {
-				ask()
+				tree.ask()
 			}
-		case s := <-answers:
-			asking = false
+		case s := <-tree.answers:
 			n.report(s, alive, &drain)
 			alive = false
-			if again { // something has happened since it was asked
-				ask()
-			}
+			tree.answered()
 		case <-ctx.Done():
 			return
 		}
