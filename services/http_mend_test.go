@@ -91,6 +91,56 @@ func TestIdleConnectionsGiveTheirPlacesToTheQueueAtAStop(t *testing.T) {
 	}
 }
 
+// shop is a group with h and another child, which gives up when it is told to.
+func shop(h *services.HTTP) (group *supervise.Group, giveUp chan<- struct{}) {
+	broken := make(chan struct{})
+	stock := supervise.Func(func(ctx context.Context) error {
+		select {
+		case <-broken:
+			return errFault
+		case <-ctx.Done():
+			return nil
+		}
+	})
+	return &supervise.Group{Children: []supervise.Child{
+		{Name: "web", Service: h},
+		{Name: "stock", Service: stock, Policy: supervise.Policy{MaxRestarts: -1}},
+	}}, broken
+}
+
+func TestGroupThatGivesUpLosesNobodyWhenItIsRunAgain(t *testing.T) {
+	h := newHTTP(hello)
+	group, giveUp := shop(h)
+	tr := serve(t, supervise.Child{Name: "shop", Service: group, Policy: supervise.Policy{MinBackoff: 200 * time.Millisecond}})
+	awaitRunning(t, tr)
+	addr := h.BoundAddr()
+	giveUp <- struct{}{}
+	eventually(t, "the backoff of the group", func() bool { return tr.child().State == supervise.Backoff })
+	if got := dialAddr(t, addr).get("/"); got.body != "hello" {
+		t.Errorf("who came meanwhile: got %q, want hello", got.body)
+	}
+	tr.stop()
+}
+
+func TestGroupThatGivesUpForGoodAnswersWhatIsInFlight(t *testing.T) {
+	g := newGate()
+	h := newHTTP(g.ServeHTTP)
+	group, giveUp := shop(h)
+	tr := serve(t, supervise.Child{Name: "shop", Service: group, Policy: supervise.Policy{Restart: supervise.Never}})
+	awaitRunning(t, tr)
+	c := dial(t, h)
+	c.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	<-g.began
+	giveUp <- struct{}{}
+	eventually(t, "the socket is closed", func() bool { return h.BoundAddr() == nil })
+	close(g.open)
+	if got := c.answer(); got.body != "hello" || !got.Close {
+		t.Errorf("got %q, close %v, want hello and close", got.body, got.Close)
+	}
+	eventually(t, "the end of the group", func() bool { return tr.child().State == supervise.Failed })
+	tr.stop()
+}
+
 func TestWhoWaitsForARunThatWillNotComeIsAnswered(t *testing.T) {
 	f := newFailing(newHTTP(hello))
 	tr := serve(t, supervise.Child{Name: "web", Service: f, Policy: supervise.Policy{MinBackoff: time.Hour, MaxBackoff: time.Hour}})

@@ -430,23 +430,29 @@ func TestCauseOfTheEndOfARun(t *testing.T) {
 func TestCauseBelowAGroupThatIsRunAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		want string
-		end  func(tr *tree, s *script)
+		end  func(tr *tree, above, inside *script)
 	}{
-		"Restart of the group": {supervise.ErrRestart.Error(), func(tr *tree, _ *script) { tr.calls("Restart", "tend/g") }},
-		"a strategy above":     {"tend/w: boom", func(_ *tree, s *script) { s.end(errBoom) }},
-		"Stop of the group":    {supervise.ErrStop.Error(), func(tr *tree, _ *script) { tr.calls("Stop", "tend/g") }},
-		"shutdown":             {supervise.ErrStop.Error(), func(tr *tree, _ *script) { tr.ends(0, nil) }},
+		"Restart of the group": {supervise.ErrRestart.Error(), func(tr *tree, _, _ *script) { tr.calls("Restart", "tend/g") }},
+		"a strategy above":     {"tend/w: boom", func(_ *tree, s, _ *script) { s.end(errBoom) }},
+		"Stop of the group":    {supervise.ErrStop.Error(), func(tr *tree, _, _ *script) { tr.calls("Stop", "tend/g") }},
+		"shutdown":             {supervise.ErrStop.Error(), func(tr *tree, _, _ *script) { tr.ends(0, nil) }},
+		"failure of the group": {
+			"tend/g/x: gave up after 0 restarts within 1m0s: boom",
+			func(_ *tree, _, s *script) { s.end(errBoom) },
+		},
+		"end of all": {supervise.ErrStop.Error(), func(_ *tree, _, s *script) { s.end(supervise.Fatal(errBoom)) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				causes, s := make(chan error, 10), newScript()
+				causes, above, inside := make(chan error, 10), newScript(), newScript()
 				leaf := ending(func(ctx context.Context) error { causes <- context.Cause(ctx); return context.Cause(ctx) })
 				p := &supervise.Pool{}
 				tr := serve(t, &supervise.Group{Name: "tend", Strategy: supervise.OneForAll, Children: []supervise.Child{
-					{Name: "w", Service: s, Policy: noBackoff},
+					{Name: "w", Service: above, Policy: noBackoff},
 					{Name: "g", Service: &supervise.Group{Children: []supervise.Child{
 						{Name: "h", Service: single(leaf, supervise.Policy{})},
 						{Name: "p", Service: p},
+						{Name: "x", Service: inside, Policy: supervise.Policy{MaxRestarts: -1}},
 					}}},
 				}})
 				if err := p.Add("m", ending(func(ctx context.Context) error { causes <- context.Cause(ctx); return nil })); err != nil {
@@ -454,7 +460,7 @@ func TestCauseBelowAGroupThatIsRunAgain(t *testing.T) {
 				}
 				synctest.Wait()
 				tr.forget()
-				c.end(tr, s)
+				c.end(tr, above, inside)
 				for _, where := range []string{"member", "child"} {
 					if got := <-causes; got == nil || got.Error() != c.want {
 						t.Errorf("cause of the %s: got %v, want %s", where, got, c.want)

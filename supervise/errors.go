@@ -14,9 +14,9 @@ import (
 var ErrDone = suture.ErrDoNotRestart
 
 // These are causes of a run's end: context.Cause of its ctx is one of the first four, the
-// [*ChildError] of a sibling that failed under [OneForAll] or [RestForOne], the error of a goroutine
-// of the run's own, or context.Canceled once the run is over. When a group is told ErrRestart, or stopped
-// by a strategy, what is below it is told the same, as it will be run again with it.
+// [*ChildError] of a sibling that failed under [OneForAll] or [RestForOne], or by which a group below another one
+// fails, the error of a goroutine of the run's own, or context.Canceled once the run is over. When a group is told
+// ErrRestart, or stopped by a strategy, what is below it is told the same, as it will be run again with it.
 var (
 	ErrStop         = errors.New("told to stop")
 	ErrRestart      = errors.New("told to restart")

@@ -206,6 +206,9 @@ func (g *modelGroup) fall(reason *modelErr) {
 		return
 	}
 	g.falling, g.fellAt = true, g.now
+	if reason != nil && g.as != nil && !g.loose() && !reason.fatal && !reason.done { // it may be run again
+		g.why = modelCause{text: reason.text, by: reason}
+	}
 	g.own(supervise.Stopping, nil)
 	for _, c := range slices.Clone(g.kids) {
 		c.then = thenRest

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"github.com/thejerf/suture/v4"
 )
 
 // start begins the group's ascent.
@@ -156,7 +158,7 @@ func (r *rules) fall(reason error, now time.Time) {
 	}
 	r.falling, r.felled = true, nil
 	if r.why == nil {
-		r.why = ErrStop
+		r.why = r.causeBelow(reason)
 	}
 	r.down = len(r.children) - 1
 	for _, c := range r.children {
@@ -174,6 +176,16 @@ func (r *rules) fall(reason error, now time.Time) {
 	if r.concurrent {
 		r.tellAll(now)
 	}
+}
+
+// causeBelow is what the children are told when the group ends for a reason of its own. After a failure that is not
+// fatal the group above may well run it again; should it not, it closes what they have left open.
+func (r *rules) causeBelow(reason error) error {
+	isFinal := reason == nil || errors.Is(reason, ErrDone) || errors.Is(reason, suture.ErrTerminateSupervisorTree)
+	if r.top || r.loose || isFinal {
+		return ErrStop
+	}
+	return reason
 }
 
 // sink tells children to stop, each when the one after it is at rest.
