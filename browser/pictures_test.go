@@ -32,8 +32,8 @@ func TestPictures(t *testing.T) {
 	}{
 		{"overview", "/", "light", jobs, 1280, 1000},
 		{"overview-dark", "/", "dark", jobs, 1280, 1000},
-		{"job", "/services/shop/jobs/invoices", "light", `document.querySelectorAll(".chart .bar").length > 23`, 1280, 840},
 		{"http-dark", "/services/shop/admin", "dark", curves, 1280, 700},
+		{"job", "/services/shop/jobs/invoices", "light", `document.querySelectorAll(".chart .bar").length > 23`, 1280, 840},
 		{"telephone", "/?q=jobs", "light", jobs, 375, 1000},
 	} {
 		if p.width < 500 {
