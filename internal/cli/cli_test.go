@@ -167,6 +167,7 @@ func TestFaultsOfTheCommandLineAreOneLineAndExit64(t *testing.T) {
 		"--admin x:1":                  `--admin is for commands, such as tend status; the daemon has --admin-addr`,
 		"--token-file x":               `--token-file is for commands, such as tend status; the daemon has --admin-token-file`,
 		"status --admin nowhere":       `--admin: "nowhere": missing port in address`,
+		"status --admin /run/tend":     `--admin: "/run/tend": want host:port, unix:PATH or a URL`,
 		"status --admin unix:":         `--admin: "unix:": missing path`,
 		"status --admin ftp://x":       `--admin: "ftp://x": want http or https`,
 		"status --admin http://a@x":    `--admin: "http://a@x": want a host and at most a path`,

@@ -84,6 +84,8 @@ func hostURL(addr string) (string, error) {
 	host, port, err := net.SplitHostPort(addr)
 	var wrong *net.AddrError
 	switch {
+	case strings.Contains(addr, "/"): // a path without what says so
+		return "", errors.New("want host:port, unix:PATH or a URL")
 	case errors.As(err, &wrong):
 		return "", errors.New(wrong.Err)
 	case err != nil:
