@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -101,22 +102,25 @@ func (c *commands) say(format string, args ...any) {
 	fmt.Fprintf(c.Stderr, "tend: %s\n", show.Plain(fmt.Sprintf(format, args...)))
 }
 
-// feedFlags are those of events and of logs.
-func feedFlags(cmd *cobra.Command, wait *bool, short, what string, last *int) {
-	cmd.Flags().BoolVarP(wait, map[string]string{"w": "watch", "f": "follow"}[short], short, false, "go on with what comes, until Ctrl-C")
-	cmd.Flags().IntVarP(last, "lines", "n", -1, "show only so many "+what+" of the past; -1: all that the daemon remembers, up to 1,000, or the last 10 with -"+short)
-}
-
-// pastOf is how much of the past is shown if nobody has said.
-func pastOf(cmd *cobra.Command, last int, wait bool) (int, error) {
-	switch {
-	case last < -1:
-		return 0, usage("--lines: %d is negative", last)
-	case wait && !cmd.Flags().Changed("lines"):
-		return 10, nil
-	default:
-		return last, nil
-	}
+// following makes of a command one that shows a feed.
+func following[T any](c *commands, cmd *cobra.Command, flag, short, what string, newFeed func(format) feed[T]) *cobra.Command {
+	cmd.Args, cmd.ValidArgsFunction = atMost("PATH"), c.services(1, nil)
+	f := formatFlag(cmd)
+	var wait bool
+	var last int
+	cmd.Flags().BoolVarP(&wait, flag, short, false, "go on with what comes, until Ctrl-C")
+	cmd.Flags().IntVarP(&last, "lines", "n", -1, "show only so many "+what+" of the past; -1: all that the daemon remembers, up to 1,000, or the last 10 with -"+short)
+	cmd.RunE = c.with(func(cmd *cobra.Command, daemon *client.Client, args []string) error {
+		switch {
+		case last < -1:
+			return usage("--lines: %d is negative", last)
+		case wait && !cmd.Flags().Changed("lines"):
+			last = 10
+		}
+		feed := newFeed(*f)
+		return feed.read(cmd.Context(), c, daemon, tidy(strings.Join(args, "")), last, wait) // of one argument at most
+	})
+	return cmd
 }
 
 func (c *commands) events() *cobra.Command {
@@ -126,36 +130,17 @@ func (c *commands) events() *cobra.Command {
 		Long: "Show what happened: the states that services entered, of a service and all below it, or of all. With -w it goes on\n" +
 			"with what comes; when the connection is lost it comes back, and goes on where it was. With -o json there is one\n" +
 			"object a line; -o wide has the stacks of panics and hangs.",
-		Example:           "tend events -w\ntend events timer -n 20",
-		Args:              atMost("PATH"),
-		ValidArgsFunction: c.services(1, nil),
+		Example: "tend events -w\ntend events timer -n 20",
 	}
-	f := formatFlag(cmd)
-	var wait bool
-	var last int
-	feedFlags(cmd, &wait, "w", "events", &last)
-	cmd.RunE = c.with(func(cmd *cobra.Command, daemon *client.Client, args []string) error {
-		n, err := pastOf(cmd, last, wait)
-		if err != nil {
-			return err
-		}
-		shown := eventLines{c: c, format: *f, widths: show.Widths{0, 0, len("starting")}}
-		feed := feed[client.Entry]{
+	return following(c, cmd, "watch", "w", "events", func(f format) feed[client.Entry] {
+		shown := eventLines{c: c, format: f, widths: show.Widths{0, 0, len("starting")}}
+		return feed[client.Entry]{
 			name: client.Events, noun: "events",
 			id:   func(e *client.Entry) uint64 { return e.ID },
 			look: func(e *client.Entry) { shown.widths.Grow(shown.row(e)) },
 			show: shown.show,
 		}
-		return feed.read(cmd.Context(), c, daemon, first(args), n, wait)
 	})
-	return cmd
-}
-
-func first(args []string) string {
-	if len(args) == 0 {
-		return ""
-	}
-	return tidy(args[0])
 }
 
 func (c *commands) logs() *cobra.Command {
@@ -165,25 +150,13 @@ func (c *commands) logs() *cobra.Command {
 		Long: "Show the last lines of the daemon's log, of a service and all below it, or all. With -f it goes on with what comes;\n" +
 			"when the connection is lost it comes back, and goes on where it was. With -o json there is one object a line; -o wide\n" +
 			"has the stacks.",
-		Example:           "tend logs -f hello\ntend logs -n 100",
-		Args:              atMost("PATH"),
-		ValidArgsFunction: c.services(1, nil),
+		Example: "tend logs -f hello\ntend logs -n 100",
 	}
-	f := formatFlag(cmd)
-	var wait bool
-	var last int
-	feedFlags(cmd, &wait, "f", "lines", &last)
-	cmd.RunE = c.with(func(cmd *cobra.Command, daemon *client.Client, args []string) error {
-		n, err := pastOf(cmd, last, wait)
-		if err != nil {
-			return err
-		}
-		feed := feed[client.Line]{
+	return following(c, cmd, "follow", "f", "lines", func(f format) feed[client.Line] {
+		return feed[client.Line]{
 			name: client.Logs, noun: "lines of its log",
 			id:   func(l *client.Line) uint64 { return l.ID },
-			show: func(l *client.Line) error { return c.logLine(l, *f) },
+			show: func(l *client.Line) error { return c.logLine(l, f) },
 		}
-		return feed.read(cmd.Context(), c, daemon, first(args), n, wait)
 	})
-	return cmd
 }
