@@ -46,7 +46,7 @@ func (s *site) overview(w http.ResponseWriter, r *http.Request) {
 	page := overview{frame: s.frame(r, "overview"), Filter: filterOf(r.URL.Query())}
 	page.Now = now
 	page.Bad, page.Warn = concerns(root, now)
-	page.Verdict = judge(root, len(page.Bad), len(page.Warn), root.stopped())
+	page.Verdict = judge(root, len(page.Bad), len(page.Warn))
 	page.Title = title(s.Tree.Name, len(page.Bad)+len(page.Warn))
 	page.Counts, page.Leaves = counts(root, page.Filter)
 	page.Table = s.lay(root, page.Filter, now, page.Viewer.Act)
@@ -91,7 +91,7 @@ func filterOf(query url.Values) filter {
 }
 
 // judge is the verdict on a tree.
-func judge(root *node, bad, warn, stopped int) verdict {
+func judge(root *node, bad, warn int) verdict {
 	switch {
 	case root.State == supervise.Stopping:
 		return verdict{"busy", "stopping", "Stopping"}
@@ -107,11 +107,34 @@ func judge(root *node, bad, warn, stopped int) verdict {
 		return verdict{"busy", "starting", "Starting"}
 	case root.State != supervise.Running:
 		return verdict{"rest", looksOf(root.State).Name, looksOf(root.State).Word}
+	default:
+		return calm(root.stopped(), root.paused())
+	}
+}
+
+// calm is the verdict on a tree where nothing is wrong but what somebody has done, and may have forgotten.
+func calm(stopped, paused int) verdict {
+	var parts []string
+	if stopped > 0 {
+		parts = append(parts, plural(stopped, "service is stopped", "services are stopped"))
+	}
+	if paused > 0 {
+		parts = append(parts, plural(paused, "job is paused", "jobs are paused"))
+	}
+	switch {
 	case stopped > 0:
-		return verdict{"rest", "stopped", "Nothing has failed; " + plural(stopped, "service is stopped", "services are stopped")}
+		return verdict{"rest", "stopped", "Nothing has failed; " + strings.Join(parts, ", ")}
+	case paused > 0:
+		return verdict{"rest", "paused", "Nothing has failed; " + strings.Join(parts, ", ")}
 	default:
 		return verdict{"good", "running", "All is well"}
 	}
+}
+
+// paused is how many jobs run none of their own accord.
+func (n *node) paused() (sum int) {
+	n.each(func(n *node) { sum += int(n.Detail.Paused) })
+	return sum
 }
 
 // stopped is how many services somebody has stopped, each with all below it.

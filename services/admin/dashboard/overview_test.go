@@ -94,6 +94,20 @@ func TestWhatIsStoppedIsNotWellThoughNothingHasFailed(t *testing.T) {
 	})
 }
 
+func TestAPausedJobIsNotForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		paused := told{idle, func() any { return map[string]any{"counts": map[string]int{}, "paused": true} }}
+		many := told{idle, func() any { return map[string]any{"jobs": 9, "counts": map[string]int{}, "paused": 2} }}
+		s := serve(t, nil, supervise.Child{Name: "backup", Service: paused})
+		s.wants(text(s.get("/")), "Nothing has failed; 1 job is paused")
+		s = serve(t, nil, supervise.Child{Name: "backup", Service: paused}, supervise.Child{Name: "all", Service: many}, supervise.Child{Name: "a", Service: supervise.Func(idle)})
+		if err := s.tree.Stop(t.Context(), "tend/a"); err != nil {
+			t.Fatal(err)
+		}
+		s.wants(text(s.get("/")), "Nothing has failed; 1 service is stopped, 3 jobs are paused")
+	})
+}
+
 func TestPagesHaveNothingThatTheirPolicyForbids(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, func(d *dashboard.Dashboard) { d.Drill = true },
