@@ -25,12 +25,13 @@ import (
 // pointer to a service of your own, if it is to go on.
 //
 // Update waits until those that leave are down and then, as Start does, until those that come are Running or Done, or their
-// first run has failed. A list of which all are Done ends the group, as ever.
+// first run has failed. Those behind one that has failed and holds them back are not waited for, and its failure is in the
+// answer. A list of which all are Done ends the group, as ever.
 //
-// Errors: what is wrong with the list, and nothing is changed; ErrNotServing when stopping has begun; an error when another
-// Update is under way; that of ctx, which bounds each wait: until those that leave are down the list stays as it
-// was, and they stay stopped. What did not stop cleanly and what failed at its start is a ChildError, or several
-// joined; the list is changed all the same.
+// Errors: what is wrong with the list, and nothing is changed; ErrNotServing when stopping has begun, but a group that is
+// the Service of a Child has the list for its next run then; an error when another Update is under way; that of ctx,
+// which bounds each wait: until those that leave are down the list stays as it was, and they stay stopped. What did not
+// stop cleanly and what failed at its start is a ChildError, or several joined; the list is changed all the same.
 func (g *Group) Update(ctx context.Context, children []Child) error {
 	name := g.Name
 	if s := g.last.Load(); s != nil {
@@ -60,31 +61,51 @@ func (g *Group) update(ctx context.Context, children []Child) error {
 	}
 	defer g.busy.Store(false)
 	u := newUpdate(g.Current(), children)
-	s := g.lay(u)
-	if s == nil {
-		return u.below(ctx)
+	var errs []error
+	for {
+		s := g.lay(u)
+		if s == nil {
+			return join(append(errs, u.below(ctx))...)
+		}
+		all, unclean, err := u.apply(ctx, g, s)
+		errs = append(errs, unclean)
+		switch {
+		case err == nil:
+			return join(append(errs, awaitRising(ctx, all), u.below(ctx))...)
+		case !s.givesWay():
+			return join(append(errs, err)...)
+		}
 	}
-	unclean, err := u.stop(ctx, s)
+}
+
+// apply changes the list of a group that serves. err is why it is as it was, unclean what did not stop cleanly.
+func (u *update) apply(ctx context.Context, g *Group, s *serving) (all []rising, unclean, err error) {
+	unclean, err = u.stop(ctx, s)
 	if err != nil {
 		u.giveBack(s)
-		return join(unclean, err)
+		return nil, unclean, err
 	}
-	added, err := g.relist(s, u)
-	if err != nil {
-		return join(unclean, err)
-	}
-	return join(unclean, awaitAdded(ctx, added), u.below(ctx))
+	all, err = g.relist(s, u)
+	return all, unclean, err
 }
 
 // lay gives a group that does not serve the list for its next Serve. One that does is returned.
 func (g *Group) lay(u *update) *serving {
 	g.opening.Lock()
 	defer g.opening.Unlock()
-	if s := g.last.Load(); s != nil && !s.over.Load() {
+	if s := g.last.Load(); s != nil && !s.over.Load() && !s.givesWay() {
 		return s
 	}
 	g.updated.Store(&u.list)
 	return nil
+}
+
+// givesWay tells whether a serving is about to end, and the next run of its child, if there is one, takes what Update has
+// made of the list.
+func (s *serving) givesWay() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.direct && s.rules.falling
 }
 
 // update is the way from one list of children to another.
@@ -215,8 +236,14 @@ func (k *keeper) leave() waiter {
 	}
 }
 
-// relist gives a group its new children. Those that leave are at rest.
-func (g *Group) relist(s *serving, u *update) (added []*keeper, err error) {
+// rising is a child that is to start, or that those to start may have to wait for.
+type rising struct {
+	*keeper
+	added bool
+}
+
+// relist gives a group its new children. Those that leave are at rest. all are the children in their order.
+func (g *Group) relist(s *serving, u *update) (all []rising, err error) {
 	s.mu.Lock()
 	if s.rules.falling || !s.begun {
 		s.unlock()
@@ -227,12 +254,13 @@ func (g *Group) relist(s *serving, u *update) (added []*keeper, err error) {
 	for i := range u.list {
 		c := &u.list[i]
 		k := s.index[c.Name]
-		if k == nil || u.changed[c.Name] {
+		added := k == nil || u.changed[c.Name]
+		if added {
 			k = s.replace(k, c)
-			added = append(added, k)
 		} else {
 			k.resettle(c, u.before[c.Name].Policy)
 		}
+		all = append(all, rising{k, added})
 		records[i], index[c.Name] = &k.record, k
 	}
 	s.index = index
@@ -246,7 +274,7 @@ func (g *Group) relist(s *serving, u *update) (added []*keeper, err error) {
 			above.open = above.open || above.closable
 		})
 	}
-	return added, nil
+	return all, nil
 }
 
 // replace makes a keeper for a new child, or for one whose service is another now.
@@ -271,27 +299,39 @@ func (k *keeper) resettle(c *Child, before Policy) {
 	}
 }
 
-// awaitAdded waits for the children that have come.
-func awaitAdded(ctx context.Context, added []*keeper) error {
+// awaitRising waits for the children that have come, and for those that hold them back. One that fails may hold back the
+// others for as long as it likes.
+func awaitRising(ctx context.Context, all []rising) error {
+	for len(all) > 0 && !all[len(all)-1].added {
+		all = all[:len(all)-1]
+	}
 	var errs []error
-	for _, k := range added {
-		if err := k.await(ctx, (*keeper).arrive); err != nil {
+	stalled := false
+	for _, k := range all {
+		if err := k.await(ctx, k.arrive(stalled)); err != nil {
 			errs = append(errs, err)
+			stalled = true
 		}
 	}
 	return join(errs...)
 }
 
-// arrive waits for the first run of a child that its group will start, or has started.
-func (k *keeper) arrive() waiter {
-	return func() (bool, error) {
-		switch {
-		case k.state == Running, k.state == Done, k.held:
-			return true, nil
-		case k.err() != nil:
-			return true, k.failure()
-		default:
-			return k.group.rules.falling, ErrNotServing
+// arrive waits for the first run of a child that its group will start, or has started; of one that was there before, until
+// it holds back nobody. stalled: one before it has failed, and may hold it back.
+func (k rising) arrive(stalled bool) func(*keeper) waiter {
+	return func(*keeper) waiter {
+		r := &k.group.rules
+		return func() (bool, error) {
+			switch {
+			case k.state == Running, k.state == Done, k.held, stalled && r.awaitsTurn(&k.record):
+				return true, nil
+			case !k.added && (k.passed || r.concurrent || !k.holds && k.state != Idle):
+				return true, nil
+			case k.err() != nil && (k.added || k.state == Backoff):
+				return true, k.failure()
+			default:
+				return r.falling, ErrNotServing
+			}
 		}
 	}
 }

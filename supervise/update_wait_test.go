@@ -1,0 +1,140 @@
+package supervise_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tend.example/tend/supervise"
+)
+
+// hopeless fails before it is ready, and so holds back the next sibling.
+func hopeless(name string) supervise.Child {
+	hour := supervise.Policy{MinBackoff: time.Hour, MaxBackoff: time.Hour}
+	return supervise.Child{Name: name, Service: &breaking{}, Policy: hour, WaitReady: true}
+}
+
+// breaking fails a second after it has begun.
+type breaking struct{ _ int }
+
+func (*breaking) Serve(context.Context) error {
+	time.Sleep(time.Second)
+	return errBoom
+}
+
+// What waits behind a child that fails may wait forever; whoever updates has to be able to mend that by another update.
+func TestUpdateDoesNotWaitBehindAChildThatFails(t *testing.T) {
+	for _, test := range []struct {
+		name          string
+		first, second func(known map[string]supervise.Child) []supervise.Child
+		strategy      supervise.Strategy
+	}{
+		{
+			name:   "that was there and is at its first run",
+			first:  func(map[string]supervise.Child) []supervise.Child { return []supervise.Child{hopeless("bad")} },
+			second: func(known map[string]supervise.Child) []supervise.Child { return list(known, "x y") },
+		},
+		{
+			name:  "that has come, too",
+			first: func(known map[string]supervise.Child) []supervise.Child { return list(known, "a") },
+			second: func(known map[string]supervise.Child) []supervise.Child {
+				return append([]supervise.Child{hopeless("bad")}, list(known, "x y")...)
+			},
+		},
+		{
+			name:     "under a strategy",
+			first:    func(map[string]supervise.Child) []supervise.Child { return []supervise.Child{hopeless("bad")} },
+			second:   func(known map[string]supervise.Child) []supervise.Child { return list(known, "x y") },
+			strategy: supervise.RestForOne,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				known := map[string]supervise.Child{}
+				first := test.first(known)
+				tr := serve(t, &supervise.Group{Name: "tend", Strategy: test.strategy, Children: first})
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				err := tr.Update(ctx, append(first, test.second(known)...))
+				if got, want := fmt.Sprint(err), "tend/bad: boom"; !strings.HasSuffix(got, want) {
+					t.Errorf("got %q, want %q behind it", got, want)
+				}
+				if got := tr.child("tend/y").State; got != supervise.Idle {
+					t.Errorf("y: got %v, want idle", got)
+				}
+				tr.update(list(known, "x y")...)
+				if got, want := tr.states(), "x=running y=running"; got != want {
+					t.Errorf("mended: got %s, want %s", got, want)
+				}
+			})
+		})
+	}
+}
+
+// One that fails, but holds back nobody, is no reason not to wait for the others.
+func TestUpdateWaitsForTheOthersWhenOneFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		known := map[string]supervise.Child{}
+		tr := serve(t, &supervise.Group{Name: "tend", Children: list(known, "a")})
+		bad := hopeless("bad")
+		bad.Policy.FailStart = true
+		free := supervise.Child{Name: "free", Service: &supervise.Group{Children: []supervise.Child{bad}}, Policy: bad.Policy}
+		free.Policy.FailStart = false
+		late := supervise.Child{Name: "late", WaitReady: true, Service: supervise.Func(func(ctx context.Context) error {
+			time.Sleep(20 * time.Second)
+			supervise.Ready(ctx)
+			return idle(ctx)
+		})}
+		takes(t, "Update", 20*time.Second, errBoom, func() error {
+			return tr.Update(t.Context(), append(append(list(known, "a"), free, late), list(known, "x")...))
+		})
+		if got, want := tr.states(), "a=running free=backoff bad=failed late=running x=running"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+}
+
+// A group that is about to be run again gets its list for that.
+func TestUpdateOfAGroupThatIsStopping(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		known := map[string]supervise.Child{}
+		broken := supervise.Child{Name: "broken", Service: &breaking{}, Policy: supervise.Policy{MaxRestarts: 1, Window: time.Hour, MinBackoff: -1}}
+		inner := func(children ...supervise.Child) supervise.Child {
+			return supervise.Child{
+				Name: "g", Service: &supervise.Group{Children: children},
+				Policy: supervise.Policy{MinBackoff: time.Minute, MaxBackoff: time.Minute},
+			}
+		}
+		tr := serve(t, &supervise.Group{Name: "tend", Children: append(list(known, "a"),
+			inner(supervise.Child{Name: "slow", Service: slow(5 * time.Second)}, broken))})
+		time.Sleep(3 * time.Second)
+		if got, want := tr.states(), "a=running g=running slow=stopping broken=failed"; got != want {
+			t.Fatalf("got %s, want %s", got, want)
+		}
+		tr.update(append(list(known, "a"), inner(list(known, "x")...))...)
+		time.Sleep(2 * time.Minute)
+		if got, want := tr.states(), "a=running g=running x=running"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+}
+
+// The answer to an update in the middle of the end is that of the group that ends.
+func TestUpdateOfAGroupBelowOneThatIsStopping(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		known := map[string]supervise.Child{}
+		inner := func(names string) supervise.Child {
+			return supervise.Child{Name: "g", Service: &supervise.Group{Children: append(list(known, names), supervise.Child{Name: "slow", Service: slow(time.Second)})}}
+		}
+		tr := serve(t, &supervise.Group{Name: "tend", Children: []supervise.Child{inner("a")}})
+		tr.cancel()
+		synctest.Wait()
+		if err := tr.Update(t.Context(), []supervise.Child{inner("b")}); !errors.Is(err, supervise.ErrNotServing) {
+			t.Errorf("got %v, want ErrNotServing", err)
+		}
+	})
+}
