@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 
@@ -71,47 +70,56 @@ const (
 	mostToken  = 4096
 )
 
-// readTokens reads the files of the tokens, and refuses to listen where everybody could come in without one.
-func (c *Config) readTokens() error {
-	var err error
-	if c.Admin.Token, err = readToken("--admin-token-file", c.Admin.TokenFile); err != nil {
-		return &supervise.ExitError{Code: exitConfig, Err: err}
+// readTokens reads the files of the tokens.
+func (c *Config) readTokens(again bool) (faults []keyFault) {
+	for _, t := range []struct {
+		key, file string
+		token     *Secret
+	}{
+		{"admin-token-file", c.Admin.TokenFile, &c.Admin.Token},
+		{"admin-read-token-file", c.Admin.ReadTokenFile, &c.Admin.ReadToken},
+	} {
+		var err error
+		if *t.token, err = readToken(t.file, again); err != nil {
+			faults = append(faults, keyFault{t.key, err})
+		}
 	}
-	if c.Admin.ReadToken, err = readToken("--admin-read-token-file", c.Admin.ReadTokenFile); err != nil {
-		return &supervise.ExitError{Code: exitConfig, Err: err}
+	if c.Admin.Token != "" && c.Admin.Token == c.Admin.ReadToken {
+		faults = append(faults, keyFault{"admin-read-token-file", errors.New("is the token of --admin-token-file: who may look could do everything")})
 	}
-	switch {
-	case c.Admin.Token != "" && c.Admin.Token == c.Admin.ReadToken:
-		return &supervise.ExitError{Code: exitConfig, Err: errors.New("--admin-read-token-file: is the token of --admin-token-file: who may look could do everything")}
-	case c.Admin.Token == "" && !private(c.AdminAddr) && !slices.Contains(c.Without, "admin"):
-		return &supervise.ExitError{Code: exitUnavailable, Err: fmt.Errorf("--admin-addr: %q can be reached by others: that wants a token, by --admin-token-file", c.AdminAddr)}
-	default:
-		return nil
-	}
+	return faults
 }
 
-func readToken(flag, file string) (Secret, error) {
+// guard refuses to listen where everybody could come in without a token.
+func (c *Config) guard() error {
+	if c.Admin.Token != "" || private(c.AdminAddr) || slices.Contains(c.Without, "admin") {
+		return nil
+	}
+	return &supervise.ExitError{Code: exitUnavailable, Err: fmt.Errorf("--admin-addr: %q can be reached by others: that wants a token, by --admin-token-file", c.AdminAddr)}
+}
+
+func readToken(file string, again bool) (Secret, error) {
 	if file == "" {
 		return "", nil
 	}
-	f, err := os.Open(file)
+	f, err := open(file, again)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", flag, err)
+		return "", err
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, mostToken+2))
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", flag, err)
+		return "", err
 	}
 	token := strings.TrimSpace(string(text))
 	odd := func(r rune) bool { return r <= ' ' || r > '~' }
 	switch {
 	case len(token) < leastToken:
-		return "", fmt.Errorf("%s: %s: a token has %d characters at least, this one has %d; try: openssl rand -hex 32", flag, file, leastToken, len(token))
+		return "", fmt.Errorf("%s: a token has %d characters at least, this one has %d; try: openssl rand -hex 32", file, leastToken, len(token))
 	case len(token) > mostToken:
-		return "", fmt.Errorf("%s: %s: a token has %d characters at most", flag, file, mostToken)
+		return "", fmt.Errorf("%s: a token has %d characters at most", file, mostToken)
 	case strings.ContainsFunc(token, odd):
-		return "", fmt.Errorf("%s: %s: a token has no blanks, and nothing beyond ASCII", flag, file)
+		return "", fmt.Errorf("%s: a token has no blanks, and nothing beyond ASCII", file)
 	}
 	return Secret(token), nil
 }

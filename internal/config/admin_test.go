@@ -88,3 +88,22 @@ func TestASecretIsNotPrinted(t *testing.T) {
 		t.Errorf("the token is in %s", out.String())
 	}
 }
+
+func TestAllFaultsOfTokensAreToldWithTheOthers(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tend.yaml")
+	text := "admin-token-file: none\nadmin-read-token-file: short\nlog-format: loud\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	short := filepath.Join(filepath.Dir(file), "short")
+	if err := os.WriteFile(short, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := config.Loader{Args: []string{"--config", file}}.Load()
+	want := file + ":1:19: admin-token-file: open " + filepath.Join(filepath.Dir(file), "none") + ": no such file or directory\n" +
+		file + ":2:24: admin-read-token-file: " + short + ": a token has 32 characters at least, this one has 1; try: openssl rand -hex 32\n" +
+		file + `:3:13: log-format: "loud" is neither auto, text nor json`
+	if got := fmt.Sprint(err); got != want || supervise.ExitCode(err) != 78 {
+		t.Errorf("got, with code %d,\n%s\nwant, with 78,\n%s", supervise.ExitCode(err), got, want)
+	}
+}

@@ -4,13 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/pflag"
 
@@ -25,8 +21,10 @@ type Loader struct {
 	Env  []string // as os.Environ has it
 	Bare bool     // neither the environment nor a file is looked at
 
-	// File is the file that has to be there, as it was once; "": whichever is found.
-	File string
+	// Again says that settings were loaded before, and File is the file that they were from, which has to be there; "":
+	// there was none, and whichever is found is taken.
+	Again bool
+	File  string
 
 	// Schedule tells what is wrong with the schedule of a job. nil: nothing is.
 	Schedule func(schedule, zone string) error
@@ -54,9 +52,9 @@ type Settings struct {
 }
 
 // Load reads the command line, the environment and the file. Its error is a *supervise.ExitError. With code 64 it is
-// one line that names the flag at fault; with code 78 it is tendfile.Faults, all that there are in the environment and the
-// file, or one line that says what is wrong with a file of a token; with code 69 everybody could reach the admin address
-// without a token. The Settings are never nil.
+// one line that names the flag at fault; with code 78 it is tendfile.Faults, all that there are in the environment, the
+// file, and the files of tokens, or one tendfile.Fault, if there is but one, in a file that a flag names; with code 69
+// everybody could reach the admin address without a token. The Settings are never nil.
 func (l Loader) Load() (*Settings, error) {
 	s := &Settings{origins: map[string]Origin{}, file: &tendfile.File{}, paths: map[string]string{}}
 	flags := pflag.NewFlagSet("tend", pflag.ContinueOnError)
@@ -78,17 +76,21 @@ func (l Loader) Load() (*Settings, error) {
 			f.blame(s.origins[fault.key], fault.key, fault.err)
 		}
 	}
+	for _, fault := range s.readTokens(l.Again) {
+		f.unusable(s.origins[fault.key], fault.key, fault.err)
+	}
 	s.resolve(l, f)
 	if err := f.err(); err != nil {
 		return s, err
 	}
-	return s, s.readTokens()
+	return s, s.guard()
 }
 
 // faults are what is wrong: with the command line, of which one is told, and with the rest, of which all are.
 type faults struct {
 	usage  error
 	rest   tendfile.Faults
+	files  tendfile.Faults // with a file that a flag names
 	unread map[string]bool // keys with a value that could not be read
 }
 
@@ -96,10 +98,22 @@ func (f *faults) err() error {
 	switch {
 	case f.usage != nil:
 		return usageError(f.usage)
-	case len(f.rest) > 0:
+	case len(f.rest) == 0 && len(f.files) == 1:
+		return &supervise.ExitError{Code: exitConfig, Err: f.files[0]}
+	}
+	if f.rest = append(f.rest, f.files...); len(f.rest) > 0 {
 		return &supervise.ExitError{Code: exitConfig, Err: f.rest.Sorted()}
 	}
 	return nil
+}
+
+// unusable tells of a file that can't be used, where it was named.
+func (f *faults) unusable(from Origin, key string, err error) {
+	if from.Flag {
+		f.files.Add(tendfile.Place{File: "--" + key}, "%v", err)
+		return
+	}
+	f.blame(from, key, err)
 }
 
 // blame tells of a fault in the value of a flag, where that came from.
@@ -201,7 +215,7 @@ func (s *Settings) warn(env, known []string) {
 
 // fromFile takes the values that neither the command line nor the environment has.
 func (s *Settings) fromFile(l Loader, flags *pflag.FlagSet, f *faults) {
-	path, text, err := findFile(cmp.Or(l.File, s.ConfigFile), l.Env)
+	path, text, err := findFile(cmp.Or(l.File, s.ConfigFile), l)
 	if err != nil {
 		f.rest.Add(tendfile.Place{File: path}, "%v", err)
 		return
@@ -256,56 +270,6 @@ func besideFile(key, text, file string) string {
 	default:
 		return text
 	}
-}
-
-// findFile is the file that is asked for, or the first that there is.
-func findFile(asked string, env []string) (path string, text []byte, err error) {
-	if asked != "" {
-		text, err = readFile(asked)
-		return asked, text, err
-	}
-	for _, path = range usualFiles(env) {
-		text, err = readFile(path)
-		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
-			return path, text, err
-		}
-	}
-	return "", nil, nil
-}
-
-// usualFiles are where a file is looked for.
-func usualFiles(env []string) (paths []string) {
-	home := lookup(env, "XDG_CONFIG_HOME")
-	if !filepath.IsAbs(home) { // the specification has it so
-		home = ""
-		if user := lookup(env, "HOME"); filepath.IsAbs(user) {
-			home = filepath.Join(user, ".config")
-		}
-	}
-	if home != "" {
-		paths = append(paths, filepath.Join(home, "tend", "tend.yaml"))
-	}
-	return append(paths, "/etc/tend/tend.yaml")
-}
-
-const maxFile = 1 << 20 // more is refused by tendfile
-
-func readFile(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, cause(err)
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	return text, cause(err)
-}
-
-// cause is err without the path, which the caller names.
-func cause(err error) error {
-	if path := (*fs.PathError)(nil); errors.As(err, &path) {
-		return path.Err
-	}
-	return err
 }
 
 // Keys are the flags that a file can have as keys.

@@ -1,6 +1,7 @@
 package reload
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,9 @@ import (
 	"tend.example/tend/internal/tendfile"
 	"tend.example/tend/supervise"
 )
+
+// exitConfig is EX_CONFIG of sysexits.
+const exitConfig = 78
 
 // Loop loads the configuration again when it is told to, one after another, and applies what has changed.
 type Loop struct {
@@ -152,8 +156,11 @@ func (l *Loop) Serve(ctx context.Context, signals <-chan os.Signal) {
 
 func (l *Loop) reload(ctx context.Context, why string, dryRun bool) (Report, error) {
 	loader := l.Loader
-	loader.File = l.Now.File // or its loss would be taken for the wish to have none
+	loader.Again, loader.File = true, l.Now.File // or its loss would be taken for the wish to have none
 	next, err := loader.Load()
+	if err == nil && len(bytes.TrimSpace(next.Text)) == 0 && len(bytes.TrimSpace(l.Now.Text)) > 0 {
+		err = emptied(next.File)
+	}
 	if err != nil {
 		l.refuse(why, err, dryRun)
 		return Report{}, err
@@ -180,6 +187,13 @@ func (l *Loop) reload(ctx context.Context, why string, dryRun bool) (Report, err
 	}
 	l.count(func(s *Stats) { s.Reloads++; s.Err = report.Err })
 	return report, nil
+}
+
+// emptied is what is wrong with a file that had something in it, and now is being written, or was cut off by a full disk.
+func emptied(file string) error {
+	return &supervise.ExitError{Code: exitConfig, Err: tendfile.Faults{{
+		Place: tendfile.Place{File: file}, Text: "nothing is in it any more; if that is meant, say so by a comment in it",
+	}}}
 }
 
 // refuse tells why the old settings stay.

@@ -4,16 +4,18 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"tend.example/tend/internal/config"
 )
 
 const (
 	calm     = 250 * time.Millisecond // without a change, before the file is looked at: who writes it may need several writes
 	patience = 2 * time.Second        // at the most, if there is no calm
+	anyway   = 5 * time.Second        // without an event: the folder may be another by now, or one that tells of nothing
 )
 
 // watch tells when the file is another than the one that was loaded. It does nothing unless it is asked to. stop waits
@@ -81,6 +83,7 @@ func (w *watch) serve(ctx context.Context) {
 		case <-timer.C: // also once in the beginning: it may have changed since it was loaded
 			first = time.Time{}
 			w.look()
+			timer.Reset(anyway)
 			continue
 		}
 		if first.IsZero() {
@@ -93,7 +96,7 @@ func (w *watch) serve(ctx context.Context) {
 // look tells of a file that is another, or cannot be read.
 func (w *watch) look() {
 	w.follow()
-	now, err := os.ReadFile(w.file)
+	now, err := config.ReadAgain(w.file)
 	if err != nil {
 		now = nil
 	}
@@ -107,8 +110,10 @@ func (w *watch) look() {
 	}
 }
 
-// follow also watches the folder of the file that a link leads to. One that is gone is watched no longer by itself.
+// follow also watches the folder of the file that a link leads to, and that of the file, which may have been made anew. One
+// that is gone is watched no longer by itself.
 func (w *watch) follow() {
+	_ = w.watcher.Add(filepath.Dir(w.file)) // which does nothing if it is the same
 	if target, err := filepath.EvalSymlinks(w.file); err == nil {
 		_ = w.watcher.Add(filepath.Dir(target)) // which is more than was promised
 	}

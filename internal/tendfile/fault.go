@@ -32,6 +32,9 @@ type Fault struct {
 // String is file:line:column: text.
 func (f Fault) String() string { return f.Place.String() + ": " + f.Text }
 
+// Error is String.
+func (f Fault) Error() string { return f.String() }
+
 // Faults are all that is wrong. It is an error, of as many lines.
 type Faults []Fault
 
