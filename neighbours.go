@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"tend.example/tend/internal/config"
 	"tend.example/tend/internal/systemd"
@@ -21,7 +24,8 @@ type neighbours struct {
 	process *handover.Process
 	manager systemd.Notifier
 
-	upgrading sync.Mutex // held by who says that an upgrade is under way
+	upgrading sync.Mutex   // held by who says that an upgrade is under way
+	patience  atomic.Int64 // a Duration: with the next process, at an upgrade
 }
 
 // meetNeighbours takes over what this process was given by them.
@@ -31,16 +35,22 @@ func meetNeighbours(cfg config.Config, log *slog.Logger) (*neighbours, error) {
 		return nil, &supervise.ExitError{Code: exitConfig, Err: err}
 	}
 	n := &neighbours{process: process, manager: systemd.Notifier{Log: log}}
-	process.ReadyTimeout, process.Log, process.MainPID = cfg.UpgradeTimeout, log, n.manager.HandOver
+	process.Log, process.MainPID = log, n.manager.HandOver
+	n.set(cfg)
 	return n, nil
 }
+
+// set takes over what counts at the next upgrade.
+func (n *neighbours) set(cfg config.Config) { n.patience.Store(int64(cfg.UpgradeTimeout)) }
 
 // upgrade replaces this process by a newer one.
 func (n *neighbours) upgrade(ctx context.Context) error {
 	if !n.upgrading.TryLock() {
-		return n.process.Upgrade(ctx) // which refuses
+		n.process.Log.Warn("upgrade refused", slog.Any("err", handover.ErrUnderWay))
+		return fmt.Errorf("upgrade: %w", handover.ErrUnderWay)
 	}
 	defer n.upgrading.Unlock()
+	n.process.ReadyTimeout = time.Duration(n.patience.Load())
 	n.manager.Note("an upgrade is under way")
 	err := n.process.Upgrade(ctx)
 	switch {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -103,6 +104,28 @@ func TestUpgradeOfTheDaemonThatFailsChangesNothing(t *testing.T) {
 				t.Errorf("exit code %d, want 0; log:\n%s", code, h.log())
 			}
 		})
+	}
+}
+
+func TestAReloadSetsHowLongAnUpgradeMayTake(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tend.yaml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("upgrade-timeout: 1h\n")
+	h := boot(t, func(cmd *exec.Cmd) {
+		cmd.Args = slices.DeleteFunc(cmd.Args, func(arg string) bool { return strings.HasPrefix(arg, "--upgrade-timeout") })
+	}, "--config="+file)
+	write("upgrade-timeout: 300ms\n")
+	if out, code := h.command("reload"); code != 0 || out != "set upgrade-timeout: 1h0m0s -> 300ms\n" {
+		t.Errorf("reload: exit code %d, %q", code, out)
+	}
+	h.installScript("sleep 600")
+	if out, code := h.command("upgrade"); code != 1 || !strings.HasSuffix(out, "not ready within 300ms\n") {
+		t.Errorf("upgrade: exit code %d, %q, want 1 and not ready within 300ms", code, out)
 	}
 }
 

@@ -164,6 +164,18 @@ func TestAReloadTouchesNothingThatHasNotChanged(t *testing.T) {
   - {name: h, group: {strategy: rest-for-one, services: [{name: x, ` + ticking + `}}]}}
 `, "restart web: http.routes\nrestart h: group.strategy", map[string]int{"admin": 1, "a": 2, "b": 1, "g": 1, "g/x": 1, "g/z": 1, "h": 2, "h/x": 2, "web": 2},
 		},
+		{
+			"budgets", `shutdown-timeout: 1h
+upgrade-timeout: 1m
+log-format: text
+services:
+  - {name: g, group: {stop-timeout: 1s, services: [{name: z, ` + ticking + `}}, {name: x, ` + ticking + `}}]}}
+  - {name: a, ` + ticking + `, timeout: 1s}}
+  - {name: b, policy: "limit=5/1m", ` + ticking + `}}
+  - {name: h, group: {strategy: rest-for-one, services: [{name: x, ` + ticking + `}}]}}
+`, "stop web\nset g: group.stop-timeout\nlater log-format: auto -> text\nset shutdown-timeout: 30s -> 1h0m0s\nset upgrade-timeout: 30s -> 1m0s",
+			map[string]int{"admin": 1, "a": 2, "b": 1, "g": 1, "g/x": 1, "g/z": 1, "h": 2, "h/x": 2},
+		},
 	}
 	for _, step := range steps {
 		if diff := cmp.Diff(step.plan, r.apply(step.text)); diff != "" {

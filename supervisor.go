@@ -48,7 +48,7 @@ func newProgram(l config.Loader, s *config.Settings, book logbook, around *neigh
 	p := &program{book: book, around: around, kinds: kinds.Maker{Log: book.Logger}, drill: s.Drill}
 	p.tree = &supervise.Group{Name: config.Root, StopTimeout: s.ShutdownTimeout}
 	p.reload = &reload.Loop{Tree: p.tree, Loader: l, Make: p.children, Now: s, LogLevel: book.level, Log: book.Logger}
-	p.reload.Applying = around.manager.Reloading
+	p.reload.Applying, p.reload.Set = around.manager.Reloading, around.set
 	p.counts.Group, p.kinds.OnRequest, p.kinds.OnRun = p.tree, p.counts.OnRequest, p.counts.OnRun
 	p.tree.OnEvent = each(logEvents(p.tree.Name, book.Logger), p.counts.Observe, p.events.Observe, func(supervise.Event) { p.reload.Begin() })
 	registry := prometheus.NewRegistry()

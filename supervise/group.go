@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -93,7 +94,8 @@ type Group struct {
 
 	// StopTimeout is the budget for stopping the whole group, from the moment that stopping
 	// begins. When it is spent all that is left is cancelled together and has 500 ms to return.
-	// 0: no bound but those of the children and of the groups above.
+	// 0: no bound but those of the children and of the groups above. SetStopTimeout changes it while the group serves,
+	// but not this field.
 	StopTimeout time.Duration
 
 	// OnEvent is told of every state entered anywhere in the tree, in order and one at a time, on
@@ -103,10 +105,11 @@ type Group struct {
 	// It counts only at the root; below, the root's is used.
 	OnEvent func(Event)
 
-	last    atomic.Pointer[serving] // the present Serve, or the last one
-	updated atomic.Pointer[[]Child] // by Update; nil: it is Children
-	opening sync.Mutex              // held while a Serve begins, and while what it begins with changes
-	busy    atomic.Bool             // an Update is under way
+	last    atomic.Pointer[serving]       // the present Serve, or the last one
+	updated atomic.Pointer[[]Child]       // by Update; nil: it is Children
+	budget  atomic.Pointer[time.Duration] // by SetStopTimeout; nil: it is StopTimeout
+	opening sync.Mutex                    // held while a Serve begins, and while what it begins with changes
+	busy    atomic.Bool                   // an Update is under way
 }
 
 // String is the group's name. Without it a suture.Supervisor that holds the group would print the
@@ -140,6 +143,24 @@ func (g *Group) Status() Status {
 		return s.status()
 	}
 	return g.idleStatus(g.Name)
+}
+
+// SetStopTimeout sets what StopTimeout says, also while the group serves: it counts when stopping begins, and for every
+// Serve that follows. A stop under way keeps its time.
+func (g *Group) SetStopTimeout(d time.Duration) error {
+	if d < 0 {
+		return fmt.Errorf("set stop timeout of %s: negative: %s", g.Name, d)
+	}
+	g.budget.Store(&d)
+	return nil
+}
+
+// stopTimeout is the one that counts.
+func (g *Group) stopTimeout() time.Duration {
+	if d := g.budget.Load(); d != nil {
+		return *d
+	}
+	return g.StopTimeout
 }
 
 func (g *Group) tenure() *atomic.Pointer[serving] { return &g.last }

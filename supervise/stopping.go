@@ -51,9 +51,11 @@ func (s *serving) beginBudget() {
 		within, free = StopContext(s.ctx)
 	}
 	s.stopping.holds(free)
-	if g, ok := s.branch.(*Group); ok && g.StopTimeout > 0 {
-		within, free = context.WithTimeout(within, g.StopTimeout)
-		s.stopping.holds(free)
+	if g, ok := s.branch.(*Group); ok {
+		if limit := g.stopTimeout(); limit > 0 {
+			within, free = context.WithTimeout(within, limit)
+			s.stopping.holds(free)
+		}
 	}
 	forget := context.AfterFunc(within, func() { s.feed((*rules).overspent) })
 	s.stopping.holds(func() { forget() })

@@ -17,9 +17,9 @@ import (
 //     runs are counted on. An operator's Stop still holds.
 //   - One with the same Service goes on, with its new Policy if that is another than in the list before;
 //     one that an operator has set stays otherwise. WaitReady and Significant count from its next run on.
-//   - Of a *Group that takes the place of another *Group, only the list is used, in the same way, if it has the same Strategy,
-//     Concurrent and StopTimeout: the group there is stays. So a tree that is made anew, from a
-//     configuration, can be given as it is. What is below a group is updated after its siblings.
+//   - Of a *Group that takes the place of another *Group, only the list is used, in the same way, and the StopTimeout, as by
+//     SetStopTimeout, if it has the same Strategy and Concurrent: the group there is stays. So a tree that is made anew,
+//     from a configuration, can be given as it is. What is below a group is updated after its siblings.
 //
 // Services are compared by ==, as pointers mostly are. A [Func] can't be, and counts as another; so does what holds one. Give a
 // pointer to a service of your own, if it is to go on.
@@ -117,10 +117,10 @@ type update struct {
 	groups  []groupUpdate
 }
 
-// groupUpdate is the list for a group that stays.
+// groupUpdate is what is new of a group that stays.
 type groupUpdate struct {
-	group    *Group
-	children []Child
+	group *Group
+	from  *Group // has it
 }
 
 func newUpdate(before, after []Child) *update {
@@ -136,7 +136,7 @@ func newUpdate(before, after []Child) *update {
 		case !ok:
 			continue
 		case sameShape(old.Service, c.Service):
-			u.groups = append(u.groups, groupUpdate{old.Service.(*Group), c.Service.(*Group).Current()})
+			u.groups = append(u.groups, groupUpdate{old.Service.(*Group), c.Service.(*Group)})
 			c.Service = old.Service
 		case !same(old.Service, c.Service):
 			u.changed[c.Name] = true
@@ -157,14 +157,14 @@ func same(a, b Service) bool {
 	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.ValueOf(a).Comparable() && a == b
 }
 
-// sameShape tells whether two services are groups that differ in nothing but their children.
+// sameShape tells whether two services are groups that differ in nothing that cannot be changed while they serve.
 func sameShape(a, b Service) bool {
 	old, ok := a.(*Group)
 	if !ok {
 		return false
 	}
 	g, ok := b.(*Group)
-	return ok && g != old && g.Strategy == old.Strategy && g.Concurrent == old.Concurrent && g.StopTimeout == old.StopTimeout
+	return ok && g != old && g.Strategy == old.Strategy && g.Concurrent == old.Concurrent
 }
 
 // stop stops the children that leave, one after another. unclean is how they ended, err why they may not all have.
@@ -203,7 +203,9 @@ func (u *update) giveBack(s *serving) {
 func (u *update) below(ctx context.Context) error {
 	var errs []error
 	for _, below := range u.groups {
-		if err := below.group.update(ctx, below.children); err != nil {
+		limit := below.from.stopTimeout()
+		below.group.budget.Store(&limit)
+		if err := below.group.update(ctx, below.from.Current()); err != nil {
 			errs = append(errs, err)
 		}
 	}

@@ -138,3 +138,54 @@ func TestUpdateOfAGroupBelowOneThatIsStopping(t *testing.T) {
 		}
 	})
 }
+
+// tardy takes a minute to stop.
+type tardy struct{ _ int }
+
+func (*tardy) Serve(ctx context.Context) error { return slow(time.Minute)(ctx) }
+
+// overtime is a tree whose child takes a minute to stop, and may.
+func overtime(t *testing.T, names string) *tree {
+	t.Helper()
+	late := supervise.Child{Name: "late", Service: &tardy{}, Policy: supervise.Policy{StopTimeout: time.Hour}}
+	known := map[string]supervise.Child{"late": late}
+	inner := &supervise.Group{Children: list(known, names), StopTimeout: time.Hour}
+	return serve(t, &supervise.Group{Name: "tend", StopTimeout: time.Hour, Children: []supervise.Child{{Name: "g", Service: inner}}})
+}
+
+func TestSetStopTimeoutCountsWhenStoppingBegins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := overtime(t, "late")
+		if err := tr.SetStopTimeout(-1); err == nil || err.Error() != "set stop timeout of tend: negative: -1ns" {
+			t.Errorf("a negative one: got %v", err)
+		}
+		if err := tr.SetStopTimeout(10 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		tr.cancel()
+		synctest.Wait()
+		if err := tr.SetStopTimeout(time.Hour); err != nil { // too late
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		if err := tr.wait(); !errors.Is(err, supervise.ErrStuck) || time.Since(begin) > 15*time.Second {
+			t.Errorf("after %v: got %v, want it to be stuck", time.Since(begin), err)
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+func TestUpdateTakesTheStopTimeoutOfAGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := overtime(t, "late")
+		tr.forget()
+		inner := &supervise.Group{Children: tr.Current()[0].Service.(*supervise.Group).Current(), StopTimeout: 10 * time.Second}
+		tr.update(supervise.Child{Name: "g", Service: inner})
+		tr.want() // nothing is restarted
+		begin := time.Now()
+		if err := tr.stop(); !errors.Is(err, supervise.ErrStuck) || time.Since(begin) > 15*time.Second {
+			t.Errorf("after %v: got %v, want it to be stuck", time.Since(begin), err)
+		}
+		time.Sleep(time.Minute)
+	})
+}

@@ -119,7 +119,10 @@ func changesOf(path string, old, now *items) (changes []Change) {
 	keys = slices.DeleteFunc(keys, func(key string) bool {
 		return key == "name" || key == "policy" || key == "wait-ready" || key == "significant"
 	})
-	if len(keys) > 0 {
+	switch {
+	case slices.Equal(keys, []string{"group.stop-timeout"}):
+		changes = append(changes, Change{Set, path, keys[0]})
+	case len(keys) > 0:
 		changes = append(changes, Change{Restart, path, strings.Join(keys, ", ")})
 	}
 	if was.policy != is.policy {
@@ -176,9 +179,9 @@ func settings(before, after *config.Settings) (changes []Change) {
 	}{
 		{"log-level", a.LogLevel, b.LogLevel, Set},
 		{"log-format", a.LogFormat, b.LogFormat, Later},
-		{"shutdown-timeout", a.ShutdownTimeout, b.ShutdownTimeout, Later},
+		{"shutdown-timeout", a.ShutdownTimeout, b.ShutdownTimeout, Set},
 		{"crash-log", a.CrashLog, b.CrashLog, Later},
-		{"upgrade-timeout", a.UpgradeTimeout, b.UpgradeTimeout, Later},
+		{"upgrade-timeout", a.UpgradeTimeout, b.UpgradeTimeout, Set},
 		{"watch", a.Watch, b.Watch, Later},
 		{"drill", a.Drill, b.Drill, Later},
 	} {

@@ -35,6 +35,9 @@ type Loop struct {
 	// Applying is called before what has changed is applied, and what it returns after that. nil: nobody is told.
 	Applying func() (done func())
 
+	// Set is told of the settings that are no services' own, when they have been applied. nil: nobody is told.
+	Set func(config.Config)
+
 	// LogLevel is that of Log. Required.
 	LogLevel *slog.LevelVar
 
@@ -233,8 +236,11 @@ func (l *Loop) apply(ctx context.Context, next *config.Settings) (unclean, err e
 	if next.LogLevel != l.Now.LogLevel { // or one that an operator has set would be gone
 		l.LogLevel.Set(next.LogLevel)
 	}
+	errs := []error{err, l.Tree.SetStopTimeout(next.ShutdownTimeout)}
+	if l.Set != nil {
+		l.Set(next.Config)
+	}
 	l.Now = next
-	errs := []error{err}
 	for _, path := range batch.Changed() {
 		errs = append(errs, l.restart(ctx, path))
 	}
