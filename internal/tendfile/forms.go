@@ -129,6 +129,14 @@ func checkPath(s string) error {
 	if strings.TrimSpace(s) == "" || strings.ContainsRune(s, 0) {
 		return errors.New("empty, or has a zero byte in it")
 	}
+	return checkHome(s)
+}
+
+// checkHome finds a path that is a shell's to understand. A folder that is called so is ./~.
+func checkHome(path string) error {
+	if path == "~" || strings.HasPrefix(path, "~/") {
+		return errors.New("~ is not expanded: say the whole path")
+	}
 	return nil
 }
 

@@ -52,10 +52,14 @@ func (d *reader) ready(path string, n ast.Node, v *Command) {
 }
 
 func (d *reader) schedule(path string, n ast.Node, v *Job) {
-	if d.Schedule == nil || v.Schedule == "" || v.Zone != "" && CheckZone(v.Zone) != nil {
+	if d.Schedule == nil || v.Schedule == "" {
 		return
 	}
-	if err := d.Schedule(v.Schedule, v.Zone); err != nil {
+	zone := v.Zone
+	if zone != "" && CheckZone(zone) != nil { // which is told by itself
+		zone = ""
+	}
+	if err := d.Schedule(v.Schedule, zone); err != nil {
 		at, ok := d.file.At[path+".schedule="]
 		if !ok {
 			at = place(d.name, start(n))

@@ -283,6 +283,7 @@ x.yaml:32:71: services[2].command.stop-signal: "TREM" is none of TERM, INT, HUP,
 x.yaml:32:89: services[2].command.ready-addr: "x": missing port in address
 x.yaml:33:5: services[3]: name is missing
 x.yaml:33:14: services[3].command: run is missing
+x.yaml:35:21: services[4].job.schedule: want five fields
 x.yaml:35:33: services[4].job.zone: time zone "Moon": unknown
 x.yaml:35:44: services[4].job.run: no command
 x.yaml:35:57: services[4].job.timeout: -1s is negative
@@ -306,16 +307,19 @@ x.yaml:47:5: key "name" is there twice`
 
 func TestWhatIsNoYAMLIsToldWithItsPlace(t *testing.T) {
 	for text, want := range map[string]string{
-		"a: b: c\n":                           "x.yaml:1:4: mapping value is not allowed in this context",
-		"http-addr: [1\n":                     "x.yaml:1:12: sequence end token ']' not found",
-		"http-addr: @x\n":                     "x.yaml:1:12: '@' is a reserved character",
-		"drill: true\n---\ndrill: true\n":     "x.yaml:3:6: a second document: want one",
-		"x":                                   "x.yaml:1:1: the file: want a mapping, got text",
-		"- a\n":                               "x.yaml:1:1: the file: want a mapping, got a list",
-		"drill: \x00":                         "x.yaml: there is a zero byte in it: this is no text",
-		strings.Repeat("[", 70_000):           "x.yaml:1:65: nested deeper than 64",
-		strings.Repeat("- ", 70_000):          "x.yaml:1:129: nested deeper than 64",
-		strings.Repeat("# x\n", 1<<18+1):      "x.yaml: 1048580 bytes, more than 1048576",
+		"a: b: c\n":                       "x.yaml:1:4: mapping value is not allowed in this context",
+		"http-addr: [1\n":                 "x.yaml:1:12: sequence end token ']' not found",
+		"http-addr: @x\n":                 "x.yaml:1:12: '@' is a reserved character",
+		"drill: true\n---\ndrill: true\n": "x.yaml:3:1: a second document: want one",
+		"drill: true\npprof: \xfc\n":      "x.yaml:2:8: not UTF-8",
+		"x":                               "x.yaml:1:1: the file: want a mapping, got text",
+		"- a\n":                           "x.yaml:1:1: the file: want a mapping, got a list",
+		"drill: \x00":                     "x.yaml: there is a zero byte in it: this is no text",
+		strings.Repeat("[", 70_000):       "x.yaml:1:65: nested deeper than 64",
+		strings.Repeat("- ", 70_000):      "x.yaml:1:129: nested deeper than 64",
+		strings.Repeat("# x\n", 1<<18+1):  "x.yaml: 1048580 bytes, more than 1048576",
+		"services: [{name: x, command: {run: ~/x -v, dir: ~/d}}, {name: y, command: {run: [~/y, x]}}]": "x.yaml:1:37: services[0].command.run: ~ is not expanded: say the whole path\n" +
+			"x.yaml:1:50: services[0].command.dir: ~ is not expanded: say the whole path\nx.yaml:1:82: services[1].command.run: ~ is not expanded: say the whole path",
 		"<<: {drill: true}\n":                 "x.yaml:1:1: the file: want text as a key, got an anchor or an alias",
 		"? [a]\n: b\n":                        "x.yaml:2:1: found an invalid key for this map",
 		"services: [{name: !!str x, job: 5}]": "x.yaml:1:19: services[0].name: want text (in quotes, if YAML takes it for something else), got a tag\nx.yaml:1:32: services[0].job: want a mapping, got a number",
@@ -342,6 +346,9 @@ func TestSecretsAreMasked(t *testing.T) {
 		"DB_PASS=hunter2":                  "DB_PASS=****",
 		"--config=x":                       "--config=x",
 		"postgres://u:hunter2@db/shop":     "postgres://u:****@db/shop",
+		"Authorization: Bearer hunter2":    "Authorization: ****",
+		"./x --token hunter2 -v  y":        "./x --token **** -v  y",
+		"curl http://u:hunter2@db/ -o x":   "curl http://u:****@db/ -o x",
 		"postgres://u@db/shop?x=a:b@c":     "postgres://u@db/shop?x=a:b@c",
 		"http://u:hunter2@x@127.0.0.1:80/": "http://u:****@127.0.0.1:80/",
 	} {

@@ -77,7 +77,13 @@ func (d *reader) list(path string, n ast.Node, v reflect.Value, tag reflect.Stru
 	list, ok := n.(*ast.SequenceNode)
 	words := tag.Get("form") == "words"
 	if text, kind := scalar(n); words && kind == "text" {
-		set(d, path, n, v, func() ([]string, error) { return SplitWords(text) })
+		set(d, path, n, v, func() ([]string, error) {
+			command, err := SplitWords(text)
+			if err == nil {
+				err = checkHome(command[0])
+			}
+			return command, err
+		})
 		return
 	}
 	if !ok {
@@ -92,8 +98,13 @@ func (d *reader) list(path string, n ast.Node, v reflect.Value, tag reflect.Stru
 	for i, entry := range list.Values {
 		d.value(fmt.Sprintf("%s[%d]", path, i), entry, v.Index(i), tag)
 	}
-	if words && (len(list.Values) == 0 || v.Index(0).String() == "") {
+	if !words {
+		return
+	}
+	if len(list.Values) == 0 || v.Index(0).String() == "" {
 		d.fault(n, "%s: no command", path)
+	} else if err := checkHome(v.Index(0).String()); err != nil {
+		d.fault(n, "%s: %v", path, err)
 	}
 }
 

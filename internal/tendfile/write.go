@@ -204,18 +204,24 @@ func secretive(option string) bool {
 		func(part string) bool { return strings.Contains(option, part) })
 }
 
-// MaskWords is a command without the secrets in it that can be told by their option, as in --password=x and -token x.
+// MaskWords is a command without the secrets in it that can be told by what is before them, as in --password=x, -token x
+// and 'Authorization: Bearer x', also those in a script that is one word.
 func MaskWords(words []string) []string {
 	masked := make([]string, len(words))
 	hide := false
 	for i, word := range words {
 		option, _, assigned := strings.Cut(word, "=")
 		secret := secretive(option)
+		header, _, isHeader := strings.Cut(word, ": ")
 		switch {
 		case hide:
 			masked[i], hide = Masked, false
 		case assigned && secret:
 			masked[i] = option + "=" + Masked
+		case isHeader && secretive(header) && !strings.Contains(header, " "):
+			masked[i] = header + ": " + Masked
+		case strings.Contains(word, " "):
+			masked[i] = strings.Join(MaskWords(strings.Split(word, " ")), " ")
 		default:
 			masked[i] = MaskURL(word)
 			hide = secret && strings.HasPrefix(word, "-")

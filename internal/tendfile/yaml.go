@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -26,6 +27,9 @@ func parse(name string, text []byte) (body ast.Node, err error) {
 	if strings.ContainsRune(string(text), 0) {
 		return nil, Faults{{whole, "there is a zero byte in it: this is no text"}}
 	}
+	if at, ok := foreign(text); ok {
+		return nil, Faults{{Place{name, at.Line, at.Column}, "not UTF-8"}}
+	}
 	defer func() { // of a parser that is given whatever there is
 		if value := recover(); value != nil {
 			body, err = nil, Faults{{whole, "not to be read as YAML"}}
@@ -46,12 +50,33 @@ func parse(name string, text []byte) (body ast.Node, err error) {
 		switch {
 		case doc.Body == nil:
 		case body != nil:
-			return nil, Faults{{place(name, doc.Body.GetToken()), "a second document: want one"}}
+			return nil, Faults{{place(name, start(doc.Body)), "a second document: want one"}}
 		default:
 			body = doc.Body
 		}
 	}
 	return body, nil
+}
+
+// foreign is where the first character stands that is not UTF-8. The parser would make another of it, without a word.
+func foreign(text []byte) (at Place, is bool) {
+	if utf8.Valid(text) {
+		return at, false
+	}
+	at = Place{Line: 1, Column: 1}
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			return at, true
+		case r == '\n':
+			at.Line, at.Column = at.Line+1, 1
+		default:
+			at.Column++
+		}
+		text = text[size:]
+	}
+	return at, false
 }
 
 // tooDeep is the token that is nested too deeply in one line, or nil. Nesting by indentation needs so many bytes that
