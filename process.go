@@ -51,7 +51,7 @@ func keepCrashes(path string) error {
 		err = debug.SetCrashOutput(f, debug.CrashOptions{})
 	}
 	if err != nil {
-		return &supervise.ExitError{Code: exitUsage, Err: fmt.Errorf("--crash-log: %w", err)}
+		return &supervise.ExitError{Code: exitConfig, Err: fmt.Errorf("--crash-log: %w", err)}
 	}
 	return nil
 }

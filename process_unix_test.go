@@ -57,12 +57,12 @@ func TestAPanicThatNobodyCatchesIsInTheCrashLog(t *testing.T) {
 	}
 }
 
-func TestACrashLogThatCannotBeIsAFaultOfTheCommandLine(t *testing.T) {
+func TestACrashLogThatCannotBeIsAFaultOfTheConfiguration(t *testing.T) {
 	dir := t.TempDir()
 	d := newDaemon(t, "--crash-log="+dir)
 	out, err := d.cmd.CombinedOutput()
-	if want := "tend: --crash-log: open " + dir + ": is a directory\n"; d.cmd.ProcessState.ExitCode() != 64 || string(out) != want {
-		t.Errorf("got %v and %q, want exit code 64 and %q", err, out, want)
+	if want := "tend: --crash-log: open " + dir + ": is a directory\n"; d.cmd.ProcessState.ExitCode() != 78 || string(out) != want {
+		t.Errorf("got %v and %q, want exit code 78 and %q", err, out, want)
 	}
 }
 

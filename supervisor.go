@@ -26,9 +26,6 @@ import (
 	"tend.example/tend/supervise"
 )
 
-// exitUsage is EX_USAGE of sysexits.
-const exitUsage = 64
-
 // program is what runs, and how it is made of a configuration, as often as that changes.
 type program struct {
 	tree   *supervise.Group

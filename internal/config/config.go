@@ -64,7 +64,8 @@ func (c *Config) Bind(flags *pflag.FlagSet) {
 	flags.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", 30*time.Second, "budget for stopping everything; 0: no bound")
 	flags.DurationVar(&c.DrainDelay, "drain-delay", 0, "how long hello goes on accepting once it is told to stop: what a load balancer takes to find out; part of --shutdown-timeout")
 	flags.DurationVar(&c.UpgradeTimeout, "upgrade-timeout", 30*time.Second, "how long a new process may take to be ready, at an upgrade, before it is given up")
-	flags.TextVar(&c.LogLevel, "log-level", slog.LevelInfo, "lowest `level` logged: debug, info, warn or error")
+	c.LogLevel = slog.LevelInfo
+	flags.Var((*level)(&c.LogLevel), "log-level", "lowest `level` logged: debug, info, warn or error")
 	flags.StringVar(&c.LogFormat, "log-format", "auto", "`text` or json; auto is JSON, but on a terminal text with colours")
 	flags.StringVar(&c.CrashLog, "crash-log", "", "`FILE` that also gets what the runtime prints when it ends the process, such as a panic that nobody could catch")
 	flags.StringVar(&c.ConfigFile, "config", "", "configuration `FILE`; without it $XDG_CONFIG_HOME/tend/tend.yaml or /etc/tend/tend.yaml, if there is one")

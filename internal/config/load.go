@@ -161,7 +161,11 @@ func adds(flag string) bool { return flag == "policy" || flag == "command" || fl
 
 func (s *Settings) setFromEnv(flag *pflag.Flag, name, value string) (errs []error) {
 	if !adds(flag.Name) {
-		return appendErr(nil, flag.Value.Set(value))
+		err := flag.Value.Set(value)
+		if want := wanted(flag.Value.Type()); err != nil && want != "" {
+			err = fmt.Errorf("%q: want %s", value, want)
+		}
+		return appendErr(nil, err)
 	}
 	var list []Program
 	for line := range strings.Lines(value) {
@@ -179,6 +183,11 @@ func (s *Settings) setFromEnv(flag *pflag.Flag, name, value string) (errs []erro
 	}
 	s.Programs = append(list, s.Programs...)
 	return errs
+}
+
+// wanted is what a value of a type has to be, for people; "": its own error says it.
+func wanted(kind string) string {
+	return map[string]string{"bool": "true or false", "duration": "a duration, such as 90s"}[kind]
 }
 
 func appendErr(errs []error, err error) []error {

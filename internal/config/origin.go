@@ -22,6 +22,3 @@ func (o Origin) String() string {
 		return "default"
 	}
 }
-
-// Origin tells where the value of a flag came from.
-func (s *Settings) Origin(flag string) Origin { return s.origins[flag] }
