@@ -11,7 +11,8 @@ import (
 // Update makes children the list of the group, while it serves or for its next Serve, and touches nothing that
 // is in both lists:
 //
-//   - A child that is gone is stopped, in reverse order, and leaves the tree.
+//   - A child that is gone is stopped, in reverse order, and leaves the tree. All that leaves, also below groups that stay,
+//     is down before anything comes.
 //   - A new one starts in its place of the order, when the one before it holds it back no longer.
 //   - One whose Service is another value than before is stopped, and the new one starts in its place; its
 //     runs are counted on. An operator's Stop still holds.
@@ -19,7 +20,7 @@ import (
 //     one that an operator has set stays otherwise. WaitReady and Significant count from its next run on.
 //   - Of a *Group that takes the place of another *Group, only the list is used, in the same way, and the StopTimeout, as by
 //     SetStopTimeout, if it has the same Strategy and Concurrent: the group there is stays. So a tree that is made anew,
-//     from a configuration, can be given as it is. What is below a group is updated after its siblings.
+//     from a configuration, can be given as it is. What comes below a group starts after its siblings.
 //
 // Services are compared by ==, as pointers mostly are. A [Func] can't be, and counts as another; so does what holds one. Give a
 // pointer to a service of your own, if it is to go on.
@@ -56,47 +57,101 @@ func (g *Group) Current() []Child {
 var errUpdating = errors.New("another update is under way")
 
 func (g *Group) update(ctx context.Context, children []Child) error {
-	if !g.busy.CompareAndSwap(false, true) {
-		return errUpdating
+	u, err := newUpdate(g, children)
+	if err != nil {
+		return err
 	}
-	defer g.busy.Store(false)
-	u := newUpdate(g.Current(), children)
+	defer u.release()
+	unclean, err := u.sink(ctx)
+	if err != nil {
+		u.giveBack()
+		return join(unclean, err)
+	}
+	return join(unclean, u.rise(ctx))
+}
+
+// sink stops all that leaves, here and below, in reverse order. err is why that may not be all.
+func (u *update) sink(ctx context.Context) (unclean, err error) {
+	s := u.group.present()
+	for _, name := range u.down {
+		var ended error
+		if below := u.below[name]; below != nil {
+			ended, err = below.sink(ctx)
+		} else if s != nil {
+			ended, err = u.stop(ctx, s, name)
+		}
+		unclean = join(unclean, ended)
+		if err != nil && (s == nil || !s.givesWay()) {
+			return unclean, err
+		}
+	}
+	return unclean, nil
+}
+
+// rise changes the lists, and waits for what comes. Those that leave are at rest, unless a group was run again meanwhile.
+func (u *update) rise(ctx context.Context) error {
 	var errs []error
 	for {
-		s := g.lay(u)
+		s := u.lay()
 		if s == nil {
-			return join(append(errs, u.below(ctx))...)
+			return join(append(errs, u.riseBelow(ctx))...)
 		}
-		all, unclean, err := u.apply(ctx, g, s)
+		all, unclean, err := u.apply(ctx, s)
 		errs = append(errs, unclean)
 		switch {
 		case err == nil:
-			return join(append(errs, awaitRising(ctx, all), u.below(ctx))...)
+			return join(append(errs, awaitRising(ctx, all), u.riseBelow(ctx))...)
 		case !s.givesWay():
 			return join(append(errs, err)...)
 		}
 	}
 }
 
-// apply changes the list of a group that serves. err is why it is as it was, unclean what did not stop cleanly.
-func (u *update) apply(ctx context.Context, g *Group, s *serving) (all []rising, unclean, err error) {
-	unclean, err = u.stop(ctx, s)
-	if err != nil {
-		u.giveBack(s)
-		return nil, unclean, err
+// riseBelow is rise for the groups that stay, in their order.
+func (u *update) riseBelow(ctx context.Context) error {
+	var errs []error
+	for _, c := range u.list {
+		if below := u.below[c.Name]; below != nil {
+			below.group.budget.Store(&below.budget)
+			errs = append(errs, below.rise(ctx))
+		}
 	}
-	all, err = g.relist(s, u)
+	return join(errs...)
+}
+
+// apply changes the list of a group that serves. err is why it is as it was, unclean what did not stop cleanly.
+func (u *update) apply(ctx context.Context, s *serving) (all []rising, unclean, err error) {
+	for _, name := range u.down {
+		if u.below[name] != nil {
+			continue
+		}
+		ended, err := u.stop(ctx, s, name)
+		unclean = join(unclean, ended)
+		if err != nil {
+			u.giveBack()
+			return nil, unclean, err
+		}
+	}
+	all, err = u.group.relist(s, u)
 	return all, unclean, err
 }
 
 // lay gives a group that does not serve the list for its next Serve. One that does is returned.
-func (g *Group) lay(u *update) *serving {
-	g.opening.Lock()
-	defer g.opening.Unlock()
+func (u *update) lay() *serving {
+	u.group.opening.Lock()
+	defer u.group.opening.Unlock()
+	if s := u.group.present(); s != nil {
+		return s
+	}
+	u.group.updated.Store(&u.list)
+	return nil
+}
+
+// present is the serving of a group whose list can be changed; nil: there is none, or it is about to end.
+func (g *Group) present() *serving {
 	if s := g.last.Load(); s != nil && !s.over.Load() && !s.givesWay() {
 		return s
 	}
-	g.updated.Store(&u.list)
 	return nil
 }
 
@@ -108,27 +163,28 @@ func (s *serving) givesWay() bool {
 	return s.direct && s.rules.falling
 }
 
-// update is the way from one list of children to another.
+// update is the way from one list of children to another, of a group and of those below it that stay.
 type update struct {
-	list    []Child          // as it will be; groups that stay are the ones that there are
-	before  map[string]Child // by name
-	leaving []string         // names of those that are gone or changed, in the order of stopping
-	changed map[string]bool  // those that are kept, but by another service
-	groups  []groupUpdate
+	group   *Group
+	list    []Child            // as it will be; groups that stay are the ones that there are
+	before  map[string]Child   // by name
+	down    []string           // names of those that are gone or changed, and of groups that stay, in the order of stopping
+	below   map[string]*update // of those groups
+	changed map[string]bool    // those that are kept, but by another service
+	budget  time.Duration      // the StopTimeout that it will have, if it is below another
 }
 
-// groupUpdate is what is new of a group that stays.
-type groupUpdate struct {
-	group *Group
-	from  *Group // has it
-}
-
-func newUpdate(before, after []Child) *update {
-	u := &update{list: slices.Clone(after), before: map[string]Child{}, changed: map[string]bool{}}
+// newUpdate takes hold of the group, and of those below it that stay, for one update at a time.
+func newUpdate(g *Group, after []Child) (*update, error) {
+	if !g.busy.CompareAndSwap(false, true) {
+		return nil, errUpdating
+	}
+	u := &update{group: g, list: slices.Clone(after), before: map[string]Child{}, below: map[string]*update{}, changed: map[string]bool{}}
+	before := g.Current()
 	for _, c := range before {
 		u.before[c.Name] = c
 	}
-	stays := map[string]bool{}
+	stays, likes := map[string]bool{}, map[string]*Group{}
 	for i := range u.list {
 		c := &u.list[i]
 		old, ok := u.before[c.Name]
@@ -136,7 +192,7 @@ func newUpdate(before, after []Child) *update {
 		case !ok:
 			continue
 		case sameShape(old.Service, c.Service):
-			u.groups = append(u.groups, groupUpdate{old.Service.(*Group), c.Service.(*Group)})
+			likes[c.Name] = c.Service.(*Group)
 			c.Service = old.Service
 		case !same(old.Service, c.Service):
 			u.changed[c.Name] = true
@@ -144,12 +200,36 @@ func newUpdate(before, after []Child) *update {
 		}
 		stays[c.Name] = true
 	}
+	return u, u.descend(before, stays, likes)
+}
+
+// descend finds out in which order to stop what leaves. likes are what the groups that stay are to be like.
+func (u *update) descend(before []Child, stays map[string]bool, likes map[string]*Group) error {
 	for _, c := range slices.Backward(before) {
-		if !stays[c.Name] {
-			u.leaving = append(u.leaving, c.Name)
+		like := likes[c.Name]
+		if stays[c.Name] && like == nil {
+			continue
 		}
+		u.down = append(u.down, c.Name)
+		if like == nil {
+			continue
+		}
+		below, err := newUpdate(c.Service.(*Group), like.Current())
+		if err != nil {
+			u.release()
+			return err
+		}
+		below.budget = like.stopTimeout()
+		u.below[c.Name] = below
 	}
-	return u
+	return nil
+}
+
+func (u *update) release() {
+	for _, below := range u.below {
+		below.release()
+	}
+	u.group.busy.Store(false)
 }
 
 // same tells whether two services are one value.
@@ -167,49 +247,43 @@ func sameShape(a, b Service) bool {
 	return ok && g != old && g.Strategy == old.Strategy && g.Concurrent == old.Concurrent
 }
 
-// stop stops the children that leave, one after another. unclean is how they ended, err why they may not all have.
-func (u *update) stop(ctx context.Context, s *serving) (unclean, err error) {
-	for _, name := range u.leaving {
-		k, err := s.child(name)
-		if err != nil {
-			return unclean, err
-		}
-		held := k.isHeld()
-		err = k.await(ctx, (*keeper).leave)
-		var child *ChildError
-		switch {
-		case errors.As(err, &child) && child.Path == k.path:
-			unclean = join(unclean, err)
-		case err != nil:
-			return unclean, err
-		}
-		if u.changed[name] && !held {
-			k.group.feed(func(*rules, time.Time) { k.held = false }) // the service that follows is not
-		}
+// stop stops a child that leaves. unclean is how it ended, err why it may not have.
+func (u *update) stop(ctx context.Context, s *serving, name string) (unclean, err error) {
+	k, err := s.child(name)
+	if err != nil {
+		return nil, err
+	}
+	held := k.isHeld()
+	err = k.await(ctx, (*keeper).leave)
+	var child *ChildError
+	switch {
+	case errors.As(err, &child) && child.Path == k.path:
+		unclean = err
+	case err != nil:
+		return nil, err
+	}
+	if u.changed[name] && !held {
+		k.group.feed(func(*rules, time.Time) { k.held = false }) // the service that follows is not
 	}
 	return unclean, nil
 }
 
-// giveBack leaves the list as it is: those that are stopped can be started again.
-func (u *update) giveBack(s *serving) {
-	for _, name := range u.leaving {
-		if k, err := s.child(name); err == nil {
-			k.group.feed(func(*rules, time.Time) { k.expelled = false })
+// giveBack leaves the lists as they are: those that are stopped can be started again.
+func (u *update) giveBack() {
+	s := u.group.last.Load()
+	for _, name := range u.down {
+		if below := u.below[name]; below != nil {
+			below.giveBack()
+		} else if s != nil {
+			u.keep(s, name)
 		}
 	}
 }
 
-// below updates the groups that stay, in their order.
-func (u *update) below(ctx context.Context) error {
-	var errs []error
-	for _, below := range u.groups {
-		limit := below.from.stopTimeout()
-		below.group.budget.Store(&limit)
-		if err := below.group.update(ctx, below.from.Current()); err != nil {
-			errs = append(errs, err)
-		}
+func (u *update) keep(s *serving, name string) {
+	if k, err := s.child(name); err == nil {
+		k.group.feed(func(*rules, time.Time) { k.expelled = false })
 	}
-	return join(errs...)
 }
 
 func (k *keeper) isHeld() bool {
@@ -234,106 +308,6 @@ func (k *keeper) leave() waiter {
 			return true, k.failure()
 		default:
 			return true, nil
-		}
-	}
-}
-
-// rising is a child that is to start, or that those to start may have to wait for.
-type rising struct {
-	*keeper
-	added bool
-}
-
-// relist gives a group its new children. Those that leave are at rest. all are the children in their order.
-func (g *Group) relist(s *serving, u *update) (all []rising, err error) {
-	s.mu.Lock()
-	if s.rules.falling || !s.begun {
-		s.unlock()
-		return nil, ErrNotServing
-	}
-	records := make([]*record, len(u.list))
-	index := make(map[string]*keeper, len(u.list))
-	for i := range u.list {
-		c := &u.list[i]
-		k := s.index[c.Name]
-		added := k == nil || u.changed[c.Name]
-		if added {
-			k = s.replace(k, c)
-		} else {
-			k.resettle(c, u.before[c.Name].Policy)
-		}
-		all = append(all, rising{k, added})
-		records[i], index[c.Name] = &k.record, k
-	}
-	s.index = index
-	g.updated.Store(&u.list)
-	s.rules.relist(records, time.Now())
-	s.unlock()
-	if s.direct { // it may have something to close now
-		above := s.parent.keeper
-		above.group.feed(func(*rules, time.Time) {
-			above.closable = canClose(g)
-			above.open = above.open || above.closable
-		})
-	}
-	return all, nil
-}
-
-// replace makes a keeper for a new child, or for one whose service is another now.
-func (s *serving) replace(old *keeper, c *Child) *keeper {
-	k := &keeper{}
-	k.record = c.record(s.path + "/" + c.Name)
-	k.at = len(s.rules.children) // it has not had its turn
-	if old != nil {
-		k.record.run, k.record.ended, k.restarts, k.held = old.record.run, old.record.run, old.restarts, old.held
-	}
-	s.keep(k, servedOnce(c.Service, false))
-	return k
-}
-
-// resettle gives a child that stays what is new in the list about it.
-func (k *keeper) resettle(c *Child, before Policy) {
-	next := c.record(k.path)
-	k.notifies, k.holds, k.significant = next.notifies, next.holds, next.significant
-	if c.Policy != before {
-		k.tuned = false
-		k.group.rules.setPolicy(&k.record, next.policy, time.Now())
-	}
-}
-
-// awaitRising waits for the children that have come, and for those that hold them back. One that fails may hold back the
-// others for as long as it likes.
-func awaitRising(ctx context.Context, all []rising) error {
-	for len(all) > 0 && !all[len(all)-1].added {
-		all = all[:len(all)-1]
-	}
-	var errs []error
-	stalled := false
-	for _, k := range all {
-		if err := k.await(ctx, k.arrive(stalled)); err != nil {
-			errs = append(errs, err)
-			stalled = true
-		}
-	}
-	return join(errs...)
-}
-
-// arrive waits for the first run of a child that its group will start, or has started; of one that was there before, until
-// it holds back nobody. stalled: one before it has failed, and may hold it back.
-func (k rising) arrive(stalled bool) func(*keeper) waiter {
-	return func(*keeper) waiter {
-		r := &k.group.rules
-		return func() (bool, error) {
-			switch {
-			case k.state == Running, k.state == Done, k.held, stalled && r.awaitsTurn(&k.record):
-				return true, nil
-			case !k.added && (k.passed || r.concurrent || !k.holds && k.state != Idle):
-				return true, nil
-			case k.err() != nil && (k.added || k.state == Backoff):
-				return true, k.failure()
-			default:
-				return r.falling, ErrNotServing
-			}
 		}
 	}
 }

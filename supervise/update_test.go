@@ -200,7 +200,7 @@ func TestUpdateGoesIntoGroupsThatStay(t *testing.T) {
 		tr := serve(t, &supervise.Group{Name: "tend", Children: append(list(known, "x"), first)})
 		tr.forget()
 		tr.update(append(list(known, "x y"), inner("a c d"))...)
-		tr.want("tend/y starting 1", "tend/y running 1", "tend/g/b stopping 1", "tend/g/b stopped 1", "tend/g/d starting 1", "tend/g/d running 1")
+		tr.want("tend/g/b stopping 1", "tend/g/b stopped 1", "tend/y starting 1", "tend/y running 1", "tend/g/d starting 1", "tend/g/d running 1")
 		if tr.Current()[2].Service != first.Service {
 			t.Error("the group is another")
 		}

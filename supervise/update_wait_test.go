@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -187,5 +188,96 @@ func TestUpdateTakesTheStopTimeoutOfAGroup(t *testing.T) {
 			t.Errorf("after %v: got %v, want it to be stuck", time.Since(begin), err)
 		}
 		time.Sleep(time.Minute)
+	})
+}
+
+// port can be had by one at a time.
+type port struct{ taken atomic.Bool }
+
+// tenant has the port while it runs.
+type tenant struct{ port *port }
+
+func (*tenant) NotifiesReady() {}
+
+func (h *tenant) Serve(ctx context.Context) error {
+	if !h.port.taken.CompareAndSwap(false, true) {
+		return errBoom
+	}
+	defer h.port.taken.Store(false)
+	supervise.Ready(ctx)
+	return idle(ctx)
+}
+
+// What leaves any group of the tree is down before anything comes: what moves from one to another wants back what it had.
+func TestUpdateStopsAllThatLeavesBeforeWhatComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		known := map[string]supervise.Child{}
+		var p port
+		places := []string{"", "g/", "h/", "h/i/"}
+		shape := func(place string) []supervise.Child {
+			in := func(path, names string, more ...supervise.Child) []supervise.Child {
+				children := append(list(known, names), more...)
+				if path == place {
+					children = append([]supervise.Child{{Name: "w", Service: &tenant{&p}, Policy: noBackoff}}, children...)
+				}
+				return children
+			}
+			group := func(name string, children []supervise.Child) supervise.Child {
+				return supervise.Child{Name: name, Service: &supervise.Group{Children: children}}
+			}
+			return in("", "a", group("g", in("g/", "b")), group("h", in("h/", "c", group("i", in("h/i/", "d")))))
+		}
+		tr := serve(t, &supervise.Group{Name: "tend", Children: shape("")})
+		for _, from := range places {
+			for _, to := range places {
+				tr.update(shape(from)...)
+				tr.update(shape(to)...)
+				if got := tr.child("tend/" + to + "w"); got.State != supervise.Running || got.Restarts != 0 {
+					t.Errorf("from %q to %q: got %v after %d restarts, want running after none", from, to, got.State, got.Restarts)
+				}
+			}
+		}
+		for _, path := range []string{"tend/a", "tend/g/b", "tend/h/c", "tend/h/i/d"} {
+			if got := tr.child(path).Run; got != 1 {
+				t.Errorf("%s: got run %d, want 1", path, got)
+			}
+		}
+	})
+}
+
+// An update that comes to nothing in one group comes to nothing in all.
+func TestUpdateThatIsGivenUpBelowChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		known := map[string]supervise.Child{"late": {Name: "late", Service: &tardy{}, Policy: supervise.Policy{StopTimeout: time.Hour}}}
+		shape := func(top, below string) []supervise.Child {
+			return append(list(known, top), supervise.Child{Name: "g", Service: &supervise.Group{Children: list(known, below)}})
+		}
+		tr := serve(t, &supervise.Group{Name: "tend", Children: shape("a b", "c late")})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := tr.Update(ctx, shape("a x", "c")); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want the ctx's", err)
+		}
+		if got, want := tr.states(), "a=running b=running g=running c=running late=stopping"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		time.Sleep(time.Minute)
+		if err := tr.Start(t.Context(), "tend/g/late"); err != nil {
+			t.Error(err)
+		}
+		inner := tr.Current()[2].Service.(*supervise.Group)
+		late := make(chan error, 1)
+		go func() { late <- inner.Update(t.Context(), list(known, "c")) }()
+		synctest.Wait()
+		if err := tr.Update(t.Context(), shape("a x", "c late")); err == nil || !strings.Contains(err.Error(), "another update") {
+			t.Errorf("got %v, want that another is under way", err)
+		}
+		if err := <-late; err != nil {
+			t.Error(err)
+		}
+		tr.update(shape("a x", "c late")...)
+		if got, want := tr.states(), "a=running x=running g=running c=running late=running"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
 	})
 }
