@@ -64,6 +64,9 @@ func boot(t *testing.T, prepare func(*exec.Cmd), args ...string) *host {
 			if line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil && strings.HasPrefix(string(line), "tend\x00") {
 				syscall.Kill(pid, syscall.SIGKILL)
 			}
+			if pid != h.cmd.Process.Pid {
+				h.gone(pid)
+			}
 		}
 		h.cmd.Process.Kill()
 		<-h.ended
@@ -207,7 +210,7 @@ func (h *host) command(args ...string) (out string, code int) {
 	return string(text), cmd.ProcessState.ExitCode()
 }
 
-// gone waits until a process has ended.
+// gone waits until a process has ended. Where that is done it is a child of this one, as it would be of systemd.
 func (h *host) gone(pid int) {
 	h.t.Helper()
 	if pid == h.cmd.Process.Pid {
@@ -215,8 +218,10 @@ func (h *host) gone(pid int) {
 		return
 	}
 	h.eventually(fmt.Sprintf("the end of process %d", pid), func() bool {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		return err != nil || strings.Contains(string(stat), ") Z ")
+		if got, err := syscall.Wait4(pid, nil, syscall.WNOHANG, nil); err == nil && got == pid {
+			return true
+		}
+		return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 	})
 }
 

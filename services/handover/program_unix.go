@@ -58,8 +58,9 @@ const lineFD = "HANDOVER_FD"
 
 // heir is a new process.
 type heir struct {
-	pid  int
-	link *link
+	pid     int
+	link    *link
+	sibling *sibling // nil: it is a child of this one
 }
 
 // start starts the program with the sockets, as the leader of a group, so that it can be ended with all
@@ -76,14 +77,14 @@ func (p program) start(passing *services.Passing) (*heir, error) {
 	}
 	files := slices.Concat([]uintptr{0, 1, 2}, passing.Files)
 	env := slices.Concat(inheritable(os.Environ()), passing.Env, []string{lineFD + "=" + strconv.Itoa(len(files))})
-	pid, err := syscall.ForkExec(p.path, p.args, &syscall.ProcAttr{
-		Env: env, Files: append(files, uintptr(theirs)), Sys: &syscall.SysProcAttr{Setpgid: true},
-	})
+	attr := &syscall.SysProcAttr{Setpgid: true}
+	started := asSibling(attr)
+	pid, err := syscall.ForkExec(p.path, p.args, &syscall.ProcAttr{Env: env, Files: append(files, uintptr(theirs)), Sys: attr})
 	if err != nil {
 		l.close()
 		return nil, fmt.Errorf("start %s: %w", p.path, err)
 	}
-	return &heir{pid, l}, nil
+	return &heir{pid, l, started()}, nil
 }
 
 // inheritable leaves out what holds for this process alone.
@@ -143,6 +144,15 @@ const dyingFor = time.Second
 // is about to.
 func (n *heir) kill(ends bool) (fate error) {
 	defer n.link.close()
+	defer n.release()
+	if n.sibling != nil {
+		if ends {
+			n.sibling.awaitEnd(dyingFor)
+		}
+		_ = syscall.Kill(-n.pid, syscall.SIGKILL)
+		n.sibling.awaitEnd(-1)
+		return nil
+	}
 	var status syscall.WaitStatus
 	for end := time.Now().Add(dyingFor); ends && time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if pid, err := syscall.Wait4(n.pid, &status, syscall.WNOHANG, nil); err == nil && pid == n.pid {
@@ -155,6 +165,13 @@ func (n *heir) kill(ends bool) (fate error) {
 		if _, err := syscall.Wait4(n.pid, nil, 0, nil); !errors.Is(err, syscall.EINTR) {
 			return nil
 		}
+	}
+}
+
+// release is for a process that is left to itself.
+func (n *heir) release() {
+	if n.sibling != nil {
+		n.sibling.close()
 	}
 }
 

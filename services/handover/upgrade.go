@@ -108,6 +108,7 @@ func (p *Process) replace(ctx context.Context) (pid int, err error) {
 		return 0, fmt.Errorf("process %d: %w", next.pid, err)
 	}
 	p.succeed(next)
+	next.release()
 	p.work.Go(func() { p.retire(passing, taken, next.pid) })
 	return next.pid, nil
 }

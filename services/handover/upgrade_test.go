@@ -184,6 +184,14 @@ func isAlive(pid int) bool {
 }
 
 func TestNewProcessThatCrashesAgainAndAgainCostsNothing(t *testing.T) {
+	t.Run("its parent is the old one", crashAgainAndAgain)
+	t.Run("its parent is a service manager", func(t *testing.T) {
+		t.Setenv("NOTIFY_SOCKET", filepath.Join(t.TempDir(), "nobody"))
+		crashAgainAndAgain(t)
+	})
+}
+
+func crashAgainAndAgain(t *testing.T) {
 	s := start(t, "127.0.0.1:0")
 	fds := func() int {
 		all, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.pid))
