@@ -96,3 +96,24 @@ func TestUnitAgreesWithTheProgram(t *testing.T) {
 		t.Error("tend.socket has no FileDescriptorName of hello")
 	}
 }
+
+// A socket that is left behind would have systemd start a program that is gone.
+func TestRemovalOfThePackageStopsAllItsUnits(t *testing.T) {
+	disable := regexp.MustCompile(`(?m)^ *systemctl disable --now (.*)$`).FindStringSubmatch(unit(t, "deb/prerm"))
+	if disable == nil {
+		t.Fatal("nothing is stopped")
+	}
+	var units []string
+	for _, pattern := range []string{"deploy/*.socket", "deploy/*.service"} { // in this order, or a client starts it again
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range found {
+			units = append(units, filepath.Base(path))
+		}
+	}
+	if want := strings.Join(units, " "); disable[1] != want {
+		t.Errorf("the removal stops %q, want %q", disable[1], want)
+	}
+}
