@@ -42,7 +42,7 @@ func (c *conns) note(nc net.Conn, state http.ConnState) {
 	case http.StateHijacked:
 		c.handled.Done()
 	case http.StateIdle:
-		t.stage.CompareAndSwap(nextBegun, betweenTwo) // it was the rest of a body
+		t.stage.CompareAndSwap(afterBody, betweenTwo)
 	case http.StateActive:
 	}
 	if t.state.Load() != stateGone {

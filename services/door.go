@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -127,6 +128,7 @@ type track struct {
 const (
 	_ int32 = iota // nothing asked yet, or HTTP/2
 	atHandler
+	afterBody   // of which net/http may read the rest, before it has the connection down as idle
 	betweenTwo  // requests
 	nextBegun   // by its first bytes
 	nextNoticed // by who waits for requests to be finished
@@ -136,6 +138,15 @@ const (
 func (t *track) heard(n int) {
 	if n > 0 && t.stage.Load() == betweenTwo {
 		t.stage.CompareAndSwap(betweenTwo, nextBegun)
+	}
+}
+
+// returned is told that the handler has.
+func (t *track) returned(req *http.Request) {
+	if req.ContentLength != 0 {
+		t.stage.Store(afterBody)
+	} else {
+		t.stage.Store(betweenTwo) // from here on, as the next header may be there before this answer is done with
 	}
 }
 

@@ -91,6 +91,30 @@ func TestWhatIsSaidInHTTP2IsNoRequest(t *testing.T) {
 	})
 }
 
+func TestRestOfABodyIsNoRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		doors := newPipes()
+		h := newHTTP(hello) // which does not read it
+		h.Listener = doors
+		tr := running(t, h, supervise.Policy{})
+		nc := doors.dial()
+		defer nc.Close()
+		io.WriteString(nc, "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n")
+		synctest.Wait()
+		io.WriteString(nc, "rest")
+		resp, err := http.ReadResponse(bufio.NewReader(nc), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, resp.Body)
+		began := time.Now()
+		tr.stop()
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("the stop took %s of virtual time, want it to be that of an idle connection", took)
+		}
+	})
+}
+
 // pipes is a listener without a network, for virtual time.
 type pipes struct {
 	come   chan net.Conn

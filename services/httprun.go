@@ -161,7 +161,7 @@ func (r *httpRun) serve(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	t.stage.Store(atHandler)
-	defer t.stage.Store(betweenTwo)
+	defer t.returned(req)
 	w1 := t.nextReply()
 	*w1 = writer1{reply{ResponseWriter: w, run: r, since: since}}
 	answer = &w1.reply
