@@ -7,7 +7,10 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"math"
 	"net/http"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -16,9 +19,9 @@ import (
 	"tend.example/tend/supervise"
 )
 
-// The promise: not one allocation a request more than a bare http.Server with the same limits, on a
-// connection of HTTP/1 that is kept. Eight requests share one, so whole ones are counted. bench/ measures the same with gin, and what it costs in time.
-func TestRequestCostsNoAllocationMoreThanBareNetHTTP(t *testing.T) {
+// The promise: one allocation for eight requests more than a bare http.Server with the same limits, on a connection of
+// HTTP/1 that is kept. bench/ measures the same with gin, and what it costs in time.
+func TestEightRequestsCostOneAllocationMoreThanOfBareNetHTTP(t *testing.T) {
 	if racing {
 		t.Skip("the detector allocates, too")
 	}
@@ -46,8 +49,8 @@ func TestRequestCostsNoAllocationMoreThanBareNetHTTP(t *testing.T) {
 		if err := tr.stop(); err != nil && !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: stop: %v", name, err)
 		}
-		if ours > bare {
-			t.Errorf("a handler that does %s: got %v allocations a request, want those of a bare server, %v", name, ours, bare)
+		if ours > bare+0.13 {
+			t.Errorf("a handler that does %s: got %v allocations a request, want no more than one in eight above those of a bare server, %v", name, ours, bare)
 		}
 	}
 }
@@ -88,9 +91,24 @@ func allocations(t *testing.T, addr net.Addr) float64 {
 			t.Fatal(err)
 		}
 	}
-	least := testing.AllocsPerRun(200, ask)
-	for range 9 { // whatever else the process does meanwhile counts, too
-		least = min(least, testing.AllocsPerRun(200, ask))
+	// A collection would empty the pools that net/http takes from.
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	least := math.Inf(1)
+	for range 10 { // whatever else the process does meanwhile counts, too
+		least = min(least, perRun(200, ask))
 	}
 	return least
+}
+
+// perRun is testing.AllocsPerRun without its rounding down.
+func perRun(n int, f func()) float64 {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	f()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range n {
+		f()
+	}
+	runtime.ReadMemStats(&after)
+	return float64(after.Mallocs-before.Mallocs) / float64(n)
 }
