@@ -55,7 +55,7 @@ func describe(s supervise.Status) string {
 // shown is a service that there is something to say about.
 func shown(s supervise.Status) string {
 	text := s.Path + " (" + s.State.String()
-	if stats, ok := s.Detail.(services.HTTPStats); ok && s.State == supervise.Stopping {
+	if stats, ok := s.Detail.(services.HTTPDetail); ok && s.State == supervise.Stopping {
 		text += fmt.Sprintf(", requests: %d, connections: %d", stats.Requests, stats.Conns)
 	}
 	if s.Err != nil && (s.State == supervise.Backoff || s.State == supervise.Failed || s.State == supervise.Stuck) {

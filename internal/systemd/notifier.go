@@ -36,6 +36,7 @@ type Notifier struct {
 	urgent chan struct{} // to the root
 
 	mu        sync.Mutex
+	speaks    bool            // this process is the one to speak, or has been
 	over      bool            // another process speaks
 	note      string          // what goes on besides the tree
 	hung      map[string]bool // runs that are told to stop for their silence, by path
@@ -91,7 +92,7 @@ func (n *Notifier) Reloading() (done func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.reloading++
-	if n.reloading == 1 {
+	if n.reloading == 1 && n.speaks {
 		n.say(daemon.SdNotifyReloading, "MONOTONIC_USEC="+monotonic(), n.newStatus("reloading"))
 	}
 	return sync.OnceFunc(func() {
@@ -126,6 +127,9 @@ func (n *Notifier) Run(ctx context.Context, inCharge <-chan struct{}) {
 	case <-ctx.Done():
 		return
 	}
+	n.mu.Lock()
+	n.speaks = true
+	n.mu.Unlock()
 	n.attend(ctx, n.watchdog())
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -90,23 +90,29 @@ func (m *manager) await(line string) {
 // served is a tree that somebody is told of.
 type served struct {
 	*systemd.Notifier
-	stop func() error
+	inCharge chan struct{}
+	stop     func() error
 }
 
 func serve(t *testing.T, children ...supervise.Child) *served {
 	t.Helper()
-	tree := &supervise.Group{Name: "test", Children: children}
-	s := &served{Notifier: &systemd.Notifier{Tree: tree}}
+	s := serveUntold(t, &supervise.Group{Name: "test", Children: children})
+	close(s.inCharge)
+	return s
+}
+
+// serveUntold serves a tree of which nothing is said before inCharge is closed.
+func serveUntold(t *testing.T, tree *supervise.Group) *served {
+	t.Helper()
+	s := &served{Notifier: &systemd.Notifier{Tree: tree}, inCharge: make(chan struct{})}
 	tree.OnEvent = s.Observe
-	inCharge := make(chan struct{})
-	close(inCharge)
 	ctx, cancel := context.WithCancel(t.Context())
 	watched, end := context.WithCancel(t.Context())
 	ended, done := make(chan error, 1), make(chan struct{})
 	go func() { ended <- tree.Serve(ctx) }()
 	go func() {
 		defer close(done)
-		s.Run(watched, inCharge)
+		s.Run(watched, s.inCharge)
 	}()
 	s.stop = sync.OnceValue(func() error {
 		cancel()
