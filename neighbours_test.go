@@ -231,6 +231,25 @@ func TestDaemonServesTheSocketsOfSystemd(t *testing.T) {
 	nc.Close()
 }
 
+// Its clients would wait for ever.
+func TestSocketThatNoServiceTakesIsLogged(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	file, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	h := boot(t, func(cmd *exec.Cmd) {
+		cmd.ExtraFiles = []*os.File{file}
+		cmd.Env = append(cmd.Env, "LISTEN_FDS=1", "LISTEN_FDNAMES=tend/helo")
+	})
+	h.await(`level=WARN msg="no service takes this socket" name=tend/helo`)
+}
+
 func TestSocketsOfSomebodyElseAreNotTaken(t *testing.T) {
 	h := boot(t, func(cmd *exec.Cmd) {
 		cmd.Env = append(cmd.Env, "LISTEN_PID=1", "LISTEN_FDS=1", "LISTEN_FDNAMES=tend/hello")

@@ -471,18 +471,19 @@ func TestInheritSockets(t *testing.T) {
 		files []*os.File
 		want  string
 	}{
-		"none":               {"", nil, `given: []`},
-		"two":                {"LISTEN_FDS=2 LISTEN_FDNAMES=tend/hello:tend/admin", []*os.File{one, two}, `given: ["tend/hello" "tend/admin"]`},
-		"without LISTEN_PID": {"LISTEN_FDS=1 LISTEN_FDNAMES=tend/hello", []*os.File{one}, `given: ["tend/hello"]`},
-		"right LISTEN_PID":   {"LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=tend/hello", []*os.File{one}, `given: ["tend/hello"]`},
-		"wrong LISTEN_PID":   {"LISTEN_PID=1 LISTEN_FDS=1 LISTEN_FDNAMES=tend/hello", []*os.File{one}, `given: []`},
-		"LISTEN_PID is none": {"LISTEN_PID=me LISTEN_FDS=1", []*os.File{one}, `error: LISTEN_PID: strconv.Atoi: parsing "me": invalid syntax`},
-		"escaped":            {"LISTEN_FDS=1 LISTEN_FDNAMES=tend/a%3Ab%20c", []*os.File{one}, `given: ["tend/a:b c"]`},
-		"without names":      {"LISTEN_FDS=1", []*os.File{one}, `given: [""]`},
-		"too few names":      {"LISTEN_FDS=2 LISTEN_FDNAMES=tend/hello", []*os.File{one, two}, `error: LISTEN_FDNAMES: 1 parts for 2 descriptors`},
-		"no number":          {"LISTEN_FDS=some", nil, `error: LISTEN_FDS: strconv.Atoi: parsing "some": invalid syntax`},
-		"negative":           {"LISTEN_FDS=-1", nil, `error: LISTEN_FDS: value out of range`},
-		"no socket":          {"LISTEN_FDS=1 LISTEN_FDNAMES=x", []*os.File{os.Stdin}, `error: descriptor 3 of LISTEN_FDS, "x": socket operation on non-socket`},
+		"none":                {"", nil, `given: []`},
+		"two":                 {"LISTEN_FDS=2 LISTEN_FDNAMES=tend/hello:tend/admin", []*os.File{one, two}, `given: ["tend/hello" "tend/admin"]`},
+		"without LISTEN_PID":  {"LISTEN_FDS=1 LISTEN_FDNAMES=tend/hello", []*os.File{one}, `given: ["tend/hello"]`},
+		"right LISTEN_PID":    {"LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=tend/hello", []*os.File{one}, `given: ["tend/hello"]`},
+		"wrong LISTEN_PID":    {"LISTEN_PID=1 LISTEN_FDS=1 LISTEN_FDNAMES=tend/hello", []*os.File{one}, `given: []`},
+		"LISTEN_PID is none":  {"LISTEN_PID=me LISTEN_FDS=1", []*os.File{one}, `error: LISTEN_PID: strconv.Atoi: parsing "me": invalid syntax`},
+		"escaped":             {"LISTEN_FDS=1 LISTEN_FDNAMES=tend/a%3Ab%20c", []*os.File{one}, `given: ["tend/a:b c"]`},
+		"without names":       {"LISTEN_FDS=1", []*os.File{one}, `given: [""]`},
+		"too few names":       {"LISTEN_FDS=2 LISTEN_FDNAMES=tend/hello", []*os.File{one, two}, `error: LISTEN_FDNAMES: 1 parts for 2 descriptors`},
+		"no number":           {"LISTEN_FDS=some", nil, `error: LISTEN_FDS: strconv.Atoi: parsing "some": invalid syntax`},
+		"negative":            {"LISTEN_FDS=-1", nil, `error: LISTEN_FDS: value out of range`},
+		"more than there are": {"LISTEN_FDS=99999999999", nil, `error: LISTEN_FDS: value out of range`},
+		"no socket":           {"LISTEN_FDS=1 LISTEN_FDNAMES=x", []*os.File{os.Stdin}, `error: descriptor 3 of LISTEN_FDS, "x": socket operation on non-socket`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.Command("sh", "-c", c.env+` exec "$0" -test.run='^TestInheritHelper$'`, os.Args[0])

@@ -5,6 +5,7 @@ package services
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"strconv"
@@ -69,7 +70,7 @@ func takeEnv(keys ...string) map[string]string {
 // listed is what the environment says of the sockets.
 func listed(env map[string]string) ([]given, error) {
 	n, err := strconv.Atoi(env["LISTEN_FDS"])
-	if err == nil && n < 0 {
+	if err == nil && (n < 0 || n > math.MaxUint16) { // what a process may have open is far below
 		err = strconv.ErrRange
 	}
 	if err != nil {

@@ -82,7 +82,7 @@ type Process struct {
 	program program
 	before  *before // nil: there is none
 	charge  chan struct{}
-	told    sync.Once // to the process before, that this one is ready
+	told    sync.Once // that this process is ready
 
 	mu     sync.Mutex
 	ended  bool               // no upgrade may begin any more
@@ -141,7 +141,7 @@ func (p *Process) InCharge() <-chan struct{} { return p.charge }
 // Observe is, or is called by, the OnEvent of the tree.
 func (p *Process) Observe(e supervise.Event) {
 	switch {
-	case e.State == supervise.Running && e.Path == p.Tree.Name && p.before != nil:
+	case e.State == supervise.Running && e.Path == p.Tree.Name:
 		p.told.Do(p.ready)
 	case isAtRest(e.State):
 		p.mu.Lock()
@@ -153,7 +153,7 @@ func (p *Process) Observe(e supervise.Event) {
 	}
 }
 
-// ready tells the process before which of its sockets are taken over.
+// ready tells of sockets that nobody wants, and the process before which of its own are taken over.
 func (p *Process) ready() {
 	taken, spare := p.Sockets.Settle()
 	for _, name := range spare {
@@ -162,7 +162,9 @@ func (p *Process) ready() {
 	for _, name := range p.Sockets.Given() {
 		p.log().Warn("no service takes this socket", slog.String("name", name))
 	}
-	p.before.link.tell("ready", taken...)
+	if p.before != nil {
+		p.before.link.tell("ready", taken...)
+	}
 }
 
 // end makes an upgrade that is under way fail, unless the new process is in charge already.
