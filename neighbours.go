@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"sync"
@@ -17,12 +18,17 @@ import (
 	"tend.example/tend/supervise"
 )
 
-const exitConfig = 78 // EX_CONFIG
+const (
+	exitUnavailable = 69 // EX_UNAVAILABLE
+	exitConfig      = 78 // EX_CONFIG
+)
 
 // neighbours are what is around this process: the one before it, the one after it, and the service manager.
 type neighbours struct {
 	process *handover.Process
 	manager systemd.Notifier
+
+	door net.Addr // of the admin side, where its socket was given to this process; nil: it was not
 
 	upgrading sync.Mutex   // held by who says that an upgrade is under way
 	patience  atomic.Int64 // a Duration: with the next process, at an upgrade
@@ -35,6 +41,11 @@ func meetNeighbours(cfg config.Config, log *slog.Logger) (*neighbours, error) {
 		return nil, &supervise.ExitError{Code: exitConfig, Err: err}
 	}
 	n := &neighbours{process: process, manager: systemd.Notifier{Log: log}}
+	for _, name := range []string{config.Root + "/admin", "admin"} {
+		if addr := process.Sockets.Addr(name); addr != nil && n.door == nil {
+			n.door = addr
+		}
+	}
 	process.Log, process.MainPID = log, n.manager.HandOver
 	n.set(cfg)
 	return n, nil
@@ -42,6 +53,18 @@ func meetNeighbours(cfg config.Config, log *slog.Logger) (*neighbours, error) {
 
 // set takes over what counts at the next upgrade.
 func (n *neighbours) set(cfg config.Config) { n.patience.Store(int64(cfg.UpgradeTimeout)) }
+
+// guard refuses an admin side without a token at a socket that others can reach. What the configuration says of its address
+// has been looked at, but is not used then.
+func (n *neighbours) guard(access config.Admin) error {
+	tcp, ok := n.door.(*net.TCPAddr)
+	if !ok || access.Token != "" || tcp.IP.IsLoopback() {
+		return nil
+	}
+	return &supervise.ExitError{
+		Code: exitUnavailable, Err: fmt.Errorf("the socket of admin, %s, can be reached by others: that wants a token, by --admin-token-file", tcp),
+	}
+}
 
 // upgrade replaces this process by a newer one.
 func (n *neighbours) upgrade(ctx context.Context) error {

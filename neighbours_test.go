@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestDaemonIsUpgradedByItsSignalAndByItsCommand(t *testing.T) {
@@ -229,6 +230,50 @@ func TestDaemonServesTheSocketsOfSystemd(t *testing.T) {
 		t.Fatalf("accept in the place of systemd: %v", err)
 	}
 	nc.Close()
+}
+
+// It counts where the admin side listens, and not where it would have: the socket of systemd may be everybody's.
+func TestAdminSideAtASocketThatOthersCanReachNeedsAToken(t *testing.T) {
+	l, err := net.Listen("tcp", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	file, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"admin", "tend/admin"} {
+		cmd := exec.CommandContext(t.Context(), self, "--admin-addr=127.0.0.1:0", "--http-addr=127.0.0.1:0", "--log-format=text")
+		cmd.Args[0] = "tend"
+		cmd.ExtraFiles = []*os.File{file}
+		cmd.Env = append(os.Environ(), "LISTEN_FDS=1", "LISTEN_FDNAMES="+name)
+		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+		timer := time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() })
+		out, _ := cmd.CombinedOutput()
+		timer.Stop()
+		if code := cmd.ProcessState.ExitCode(); code != 69 || !strings.Contains(string(out), "can be reached by others: that wants a token") || strings.Contains(string(out), "msg=listening") {
+			t.Errorf("%s: exit code %d, %s, want 69 and why, before anything is started", name, code, out)
+		}
+	}
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte(strings.Repeat("t", 64)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h := boot(t, func(cmd *exec.Cmd) {
+		cmd.ExtraFiles = []*os.File{file}
+		cmd.Env = append(cmd.Env, "LISTEN_FDS=1", "LISTEN_FDNAMES=admin")
+	}, "--admin-token-file="+token)
+	h.cmd.Process.Signal(syscall.SIGUSR2) // it is passed on by another name
+	h.await(`msg="handed over"`)
+	next := h.pids()[1]
+	syscall.Kill(next, syscall.SIGTERM)
+	h.gone(next)
 }
 
 // Its clients would wait for ever.

@@ -85,6 +85,9 @@ func (p *program) children(s *config.Settings) ([]supervise.Child, *kinds.Batch,
 	batch := p.kinds.Batch()
 	next := &supervise.Group{Name: config.Root}
 	if !slices.Contains(s.Without, "admin") {
+		if err := p.around.guard(s.Admin); err != nil {
+			return nil, nil, err
+		}
 		next.Children = []supervise.Child{{Name: "admin", Service: p.admin(batch, s)}}
 	}
 	next.Children = append(next.Children, batch.Children(config.Root, s.Services)...)

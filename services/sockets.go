@@ -140,6 +140,18 @@ func (s *Sockets) Given() []string {
 	return names
 }
 
+// Addr is where a socket listens that this process was started with, by its name, and no service has taken. nil: there is none.
+func (s *Sockets) Addr(name string) net.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, g := range s.given {
+		if g.name == name {
+			return g.listener.Addr()
+		}
+	}
+	return nil
+}
+
 // Settle is for when the tree is ready. It closes the sockets of the process before that no service has taken, whose names are
 // spare, so that process can stop serving there as if it had them alone. What systemd gave is kept for a service that
 // may come later. taken is the names of those that the process before may let go: see [Passing.HandOver].
