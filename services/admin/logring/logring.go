@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tend.example/tend/services/admin/internal/recent"
@@ -25,10 +26,13 @@ const (
 )
 
 // Ring keeps the last 1,000 lines of a log. Long texts are shortened, and what is no plain value becomes text at once,
-// so a line neither keeps alive what was logged nor shows it as it is later. The zero value is an empty ring. It may
-// be used from several goroutines.
+// so a line neither keeps alive what was logged nor shows it as it is later. Of lines with one message and level that a
+// logger logs in one second it keeps 100, and one that says so: the requests of a busy server leave room for the rest.
+// The zero value is an empty ring. It may be used from several goroutines.
 type Ring struct {
-	news recent.Bell
+	news    recent.Bell
+	floods  floods
+	loggers atomic.Uint64 // that there have been
 
 	mu    sync.Mutex
 	last  uint64 // ID
@@ -117,11 +121,14 @@ func (r *Ring) tail(n int) []Line {
 func (r *Ring) Watch() (woken <-chan struct{}, stop func()) { return r.news.Watch() }
 
 // Tee is a handler that gives every record to next, and keeps it.
-func (r *Ring) Tee(next slog.Handler) slog.Handler { return &tee{Handler: next, ring: r} }
+func (r *Ring) Tee(next slog.Handler) slog.Handler {
+	return &tee{Handler: next, ring: r, logger: r.loggers.Add(1)}
+}
 
 type tee struct {
 	slog.Handler
 	ring   *Ring
+	logger uint64 // which one this is
 	prefix string // of keys: the groups that are open, each with a dot
 	attrs  packer // those of With
 }
@@ -135,7 +142,7 @@ func (t *tee) Handle(ctx context.Context, record slog.Record) error {
 // WithAttrs is slog.Handler's.
 func (t *tee) WithAttrs(attrs []slog.Attr) slog.Handler {
 	sub := *t
-	sub.Handler = t.Handler.WithAttrs(attrs)
+	sub.Handler, sub.logger = t.Handler.WithAttrs(attrs), t.ring.loggers.Add(1)
 	sub.attrs.text = slices.Clip(t.attrs.text)
 	for _, a := range attrs {
 		sub.attrs = sub.attrs.add(t.prefix, a)
@@ -149,12 +156,20 @@ func (t *tee) WithGroup(name string) slog.Handler {
 		return t
 	}
 	sub := *t
-	sub.Handler = t.Handler.WithGroup(name)
+	sub.Handler, sub.logger = t.Handler.WithGroup(name), t.ring.loggers.Add(1)
 	sub.prefix = t.prefix + name + "."
 	return &sub
 }
 
 func (t *tee) keep(record *slog.Record) {
+	switch alike := t.ring.floods.count(t.logger, record); {
+	case alike == mostAlike+1:
+		line, attrs := omission(record)
+		t.ring.add(&line, t.attrs.text, attrs)
+		return
+	case alike > mostAlike:
+		return
+	}
 	var room [256]byte // on the stack
 	own := packer{text: room[:0]}
 	record.Attrs(func(a slog.Attr) bool {
