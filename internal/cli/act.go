@@ -37,7 +37,7 @@ func deeds() map[string]deed {
 		},
 		"pause":  {"Let no run of a job begin by its schedule", "Let no run of a job begin by its schedule until tend resume. A run that is under way goes on; tend trigger still begins one.", false, true},
 		"resume": {"End a pause", "End a pause: runs begin by the schedule again.", false, true},
-		"cancel": {"End the runs of a job that are under way", "End the runs of a job that are under way. Its schedule goes on.", false, true},
+		"cancel": {"End the runs of a job that are under way", "Tell the runs of a job that are under way to end, and show how many there were. Its schedule goes on.", false, true},
 	}
 }
 
@@ -61,7 +61,7 @@ func (c *commands) act(verb string) *cobra.Command {
 		if d.slow && wait <= 0 {
 			return usage("--timeout: %s is not positive", wait)
 		}
-		var all []*client.Status
+		all := []acted{}
 		var faults []error
 		for _, path := range paths {
 			done, err := daemon.Act(cmd.Context(), tidy(path), verb, wait)
@@ -75,29 +75,57 @@ func (c *commands) act(verb string) *cobra.Command {
 			if done.Err != "" {
 				faults = append(faults, fmt.Errorf("%s %s: done, but %s", verb, path, done.Err))
 			}
-			all = append(all, &done.Status)
+			all = append(all, newActed(&done))
 			if *f == formatJSON {
 				continue
 			}
-			if err := c.print(c.outcome(verb, &done.Status)); err != nil {
+			if err := c.print(c.outcome(verb, &done)); err != nil {
 				return err
 			}
 		}
 		if *f == formatJSON {
-			faults = append(faults, c.json(withoutChildren(all)))
+			faults = append(faults, c.json(all))
 		}
 		return errors.Join(faults...)
 	})
 	return cmd
 }
 
+// acted is a service after a deed, without what is below it.
+type acted struct {
+	client.Status
+	Cancelled *int `json:"cancelled,omitempty"`
+}
+
+func newActed(done *client.Done) acted {
+	a := acted{done.Status, done.Cancelled}
+	a.Children = nil
+	return a
+}
+
 // outcome is how a service is after a deed.
-func (c *commands) outcome(verb string, s *client.Status) string {
-	text := verb + " " + show.Plain(s.Path) + ": " + c.Paint(show.StateColour(s.State), show.Plain(s.State))
+func (c *commands) outcome(verb string, done *client.Done) string {
+	s := &done.Status
+	text := verb + " " + show.Plain(s.Path) + ": "
+	if done.Cancelled != nil {
+		text += toldToEnd(*done.Cancelled) + "; "
+	}
+	text += c.Paint(show.StateColour(s.State), show.Plain(s.State))
 	if about := show.Note(s, c.Now()); about != "" {
 		text += "; " + about
 	}
 	return text
+}
+
+func toldToEnd(runs int) string {
+	switch runs {
+	case 0:
+		return "no run was under way"
+	case 1:
+		return "1 run told to end"
+	default:
+		return show.Count(runs) + " runs told to end"
+	}
 }
 
 func waitFlag(cmd *cobra.Command, wait *time.Duration, what string) {

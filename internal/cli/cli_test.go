@@ -49,6 +49,8 @@ func TestOutput(t *testing.T) {
 		"restart_json":       {"restart web -o json", 0},
 		"restart_unknown":    {"restart weeb web", 4},
 		"pause":              {"pause jobs/nightly", 0},
+		"cancel":             {"cancel jobs/nightly jobs/sweep jobs/off", 0},
+		"cancel_json":        {"cancel jobs/nightly jobs/sweep jobs/off -o json", 0},
 		"start_slow":         {"start jobs --timeout 1ms", 1},
 		"reset_refused":      {"reset web", 1},
 		"stop_read_only":     {"stop web", 77},

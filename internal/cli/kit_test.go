@@ -62,6 +62,9 @@ func newDaemon(t *testing.T) *daemon {
 		"POST /api/v1/services/tend/web/restart":     "done.json",
 		"POST /api/v1/services/a%20b%3Fc/stop":       "done.json",
 		"POST /api/v1/services/jobs/nightly/pause":   "done.json",
+		"POST /api/v1/services/jobs/nightly/cancel":  "cancel.json",
+		"POST /api/v1/services/jobs/sweep/cancel":    "cancel_none.json",
+		"POST /api/v1/services/jobs/off/cancel":      "done.json", // as a daemon does that does not tell
 		"POST /api/v1/services/jobs/nightly/trigger": "outcome.json",
 		"PATCH /api/v1/services/web/policy":          "policy.json",
 		"PUT /api/v1/services/web/policy":            "policy.json",

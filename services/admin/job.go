@@ -88,6 +88,21 @@ func (s *server) byHand(verb string, do func(job)) deed {
 	}
 }
 
+// cancel ends the runs under way, and tells how many there were. It waits for none of them.
+func (s *server) cancel(w http.ResponseWriter, r *http.Request, path string) {
+	note(r, "cancel", path)
+	j, ok := s.theJob(w, r, path)
+	if !ok {
+		return
+	}
+	runs := j.Cancel()
+	_, st, _ := s.find(path)
+	reply(w, http.StatusOK, struct {
+		done
+		Cancelled int `json:"cancelled"`
+	}{done{Status: st}, runs})
+}
+
 // trigger begins a run, and waits for it if that is asked for.
 func (s *server) trigger(w http.ResponseWriter, r *http.Request, path string) {
 	note(r, "trigger", path)

@@ -90,7 +90,7 @@ func TestAJobIsSteeredByHandAlsoBehindWrappers(t *testing.T) {
 			t.Error("not paused")
 		}
 		post("resume", 200, `"status"`)
-		post("cancel", 200, `"status"`)
+		post("cancel", 200, `"cancelled":1`)
 		if j.paused || j.cancelled != 1 {
 			t.Errorf("paused %v, cancelled %d", j.paused, j.cancelled)
 		}

@@ -158,6 +158,7 @@ func TestAnswersAreWhatTheDocumentSays(t *testing.T) {
 			{"PATCH", of + "/policy", "hello", `7`, 400},
 			{"POST", of + "/trigger", "job", "", 202},
 			{"POST", of + "/pause", "job", "", 200},
+			{"POST", of + "/cancel", "job", "", 200},
 			{"GET", of + "/next", "job", "", 200},
 			{"GET", of + "/goroutines", "hello", "", 200},
 			{"GET", "/api/v1/goroutines", "", "", 200},

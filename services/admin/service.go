@@ -28,7 +28,7 @@ func (s *server) deeds() map[string]map[string]deed {
 		"trigger":    post(s.trigger),
 		"pause":      post(s.byHand("pause", job.Pause)),
 		"resume":     post(s.byHand("resume", job.Resume)),
-		"cancel":     post(s.byHand("cancel", func(j job) { j.Cancel() })),
+		"cancel":     post(s.cancel),
 		"next":       get(s.next),
 		"goroutines": get(s.goroutinesOf),
 	}

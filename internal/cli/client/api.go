@@ -72,8 +72,9 @@ type Line struct {
 
 // Done is the answer to an action. Err is what did not go well, though the action is done.
 type Done struct {
-	Status Status `json:"status"`
-	Err    string `json:"err,omitzero"`
+	Status    Status `json:"status"`
+	Err       string `json:"err,omitzero"`
+	Cancelled *int   `json:"cancelled"` // runs that were told to end; nil: it was not asked, or does not tell
 }
 
 // Outcome is what became of a run of a job. It is "" of one that has just begun.
