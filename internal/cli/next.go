@@ -13,9 +13,10 @@ import (
 
 func (c *commands) next() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:               "next [PATH]",
-		Short:             "Show when jobs run next",
-		Long:              "Show when each job runs next and how its last run went, the next one first; or with PATH the next times of that job.",
+		Use:   "next [PATH]",
+		Short: "Show when jobs run next",
+		Long: "Show when each job runs next and how its last run went, the next one first; or with PATH the next times of that job.\n" +
+			"Times are those of the zone of the schedule, with their offset from UTC.",
 		Example:           "tend next\ntend next nightly -n 5",
 		Args:              atMost("PATH"),
 		ValidArgsFunction: c.services(1, isJob),
@@ -53,17 +54,22 @@ func (c *commands) nextOf(cmd *cobra.Command, daemon *client.Client, path string
 	now := c.Now()
 	t := show.Table{Heads: []string{"NEXT", "IN"}}
 	for _, at := range times {
-		t.Add(show.Text(c.moment(at, f)), show.Text(show.Soon(at.Sub(now))))
+		t.Add(show.Text(moment(at, f)), show.Text(show.Soon(at.Sub(now))))
 	}
 	return t.Write(c.Stdout, c.unlessWide(f))
 }
 
-// moment is a time; its zone is only shown to who wants it all.
-func (c *commands) moment(t time.Time, f format) string {
-	if f == formatWide && !t.IsZero() {
-		return t.In(c.Now().Location()).Format("2006-01-02 15:04:05.000 -07:00")
+// moment is a time as the daemon has given it, which is in the zone of the schedule: three o'clock there is what its
+// expression says, whatever the clock shows here.
+func moment(t time.Time, f format) string {
+	switch {
+	case t.IsZero():
+		return ""
+	case f == formatWide:
+		return t.Format("2006-01-02 15:04:05.000 -07:00")
+	default:
+		return t.Format("2006-01-02 15:04:05 -07:00")
 	}
-	return c.clock(t)
 }
 
 // nextJob is a line of tend next.
@@ -106,7 +112,7 @@ func (c *commands) nextOfAll(tree *client.Status, f format) error {
 		t.Heads = []string{"JOB", "NEXT", "IN", "LAST", "ENDED", "TOOK", "RUNS", "MISSED", "SCHEDULE", "ERROR"}
 	}
 	for i := range jobs {
-		t.Add(c.nextRow(&jobs[i], now, f)...)
+		t.Add(nextRow(&jobs[i], now, f)...)
 	}
 	return t.Write(c.Stdout, c.unlessWide(f))
 }
@@ -121,7 +127,7 @@ func newNextJob(path string, d *show.Job) nextJob {
 	return j
 }
 
-func (c *commands) nextRow(j *nextJob, now time.Time, f format) []show.Cell {
+func nextRow(j *nextJob, now time.Time, f format) []show.Cell {
 	in := ""
 	switch {
 	case j.Paused:
@@ -133,9 +139,9 @@ func (c *commands) nextRow(j *nextJob, now time.Time, f format) []show.Cell {
 	if j.Last == "succeeded" {
 		how = show.Green
 	}
-	row := []show.Cell{show.Text(show.Plain(j.Path)), show.Text(c.moment(j.Next, f)), show.Text(in), show.In(how, show.Plain(j.Last))}
+	row := []show.Cell{show.Text(show.Plain(j.Path)), show.Text(moment(j.Next, f)), show.Text(in), show.In(how, show.Plain(j.Last))}
 	if f == formatWide {
-		return append(row, show.Text(c.moment(j.Ended, f)), show.Text(j.Took), show.Text(show.Count(j.Runs)), show.Text(show.Num(j.Missed)),
+		return append(row, show.Text(moment(j.Ended, f)), show.Text(j.Took), show.Text(show.Count(j.Runs)), show.Text(show.Num(j.Missed)),
 			show.In(show.Faint, show.Plain(j.Schedule)), show.Text(show.Plain(j.err)))
 	}
 	return append(row, show.Text(show.Since(j.Ended, now)), show.In(show.Faint, show.Plain(j.Schedule)))
