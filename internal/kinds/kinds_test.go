@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -277,6 +278,26 @@ func TestAddressThatIsTakenLaterIsAnOrdinaryFailure(t *testing.T) {
 	if refused := (*services.ListenError)(nil); !errors.As(err, &refused) || supervise.ExitCode(err) != 1 {
 		t.Errorf("one that came later: got %v with exit code %d, want a plain ListenError", err, supervise.ExitCode(err))
 	}
+}
+
+// What the timer says of itself, such as times that it missed, goes where all of the log goes, and not to slog.Default().
+func TestTimerTellsItsOwnLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		m := kinds.Maker{Log: slog.New(slog.NewTextHandler(&log, nil))}
+		timer := m.Batch().Children("tend", []tendfile.Service{{Name: "timer", Tick: &tendfile.Tick{Every: time.Second}}})[0].Service
+		for range 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+			if err := timer.Serve(ctx); err != nil {
+				t.Errorf("Serve: got %v, want nil", err)
+			}
+			cancel()
+			time.Sleep(3 * time.Second) // it misses times
+		}
+		if !strings.Contains(log.String(), "job missed times") {
+			t.Errorf("the log of the maker has\n%swant a line of times that were missed", log.String())
+		}
+	})
 }
 
 func TestScheduleTellsWhatIsWrong(t *testing.T) {

@@ -88,7 +88,7 @@ func newSchedule(schedule, zone string) (services.Schedule, error) {
 
 // newTick is a job that says that it runs.
 func newTick(t *tendfile.Tick, log *slog.Logger) supervise.Service {
-	return &services.Job{Schedule: services.Every(t.Every), Do: func(ctx context.Context) error {
+	return &services.Job{Schedule: services.Every(t.Every), Log: log, Do: func(ctx context.Context) error {
 		log.LogAttrs(ctx, slog.LevelInfo, "tick", slog.String("service", supervise.Path(ctx)))
 		return nil
 	}}
