@@ -58,6 +58,8 @@ func newDaemon(t *testing.T) *daemon {
 		"GET /api/v1/goroutines":                     "goroutines.json",
 		"GET /api/v1/services/web/goroutines":        "stacks.json",
 		"GET /api/v1/services/jobs/nightly/next":     "next.json",
+		"GET /api/v1/services/jobs/off/next":         "next_paused.json",
+		"GET /api/v1/services/jobs/sweep/next":       "next_stopped.json",
 		"POST /api/v1/services/web/restart":          "done.json",
 		"POST /api/v1/services/tend/web/restart":     "done.json",
 		"POST /api/v1/services/a%20b%3Fc/stop":       "done.json",

@@ -44,19 +44,38 @@ func (c *commands) next() *cobra.Command {
 
 // nextOf shows the times of one job.
 func (c *commands) nextOf(cmd *cobra.Command, daemon *client.Client, path string, n int, f format) error {
-	times, err := daemon.NextTimes(cmd.Context(), path, n)
+	upcoming, err := daemon.Upcoming(cmd.Context(), path, n)
 	if err = c.blame(cmd.Context(), daemon, "next of", path, 0, err); err != nil {
 		return err
 	}
 	if f == formatJSON {
-		return c.json(times)
+		return c.json(upcoming)
+	}
+	if why := held(path, &upcoming); why != "" {
+		if err := c.print(why); err != nil {
+			return err
+		}
 	}
 	now := c.Now()
 	t := show.Table{Heads: []string{"NEXT", "IN"}}
-	for _, at := range times {
+	for _, at := range upcoming.Next {
 		t.Add(show.Text(moment(at, f)), show.Text(show.Soon(at.Sub(now))))
 	}
 	return t.Write(c.Stdout, c.unlessWide(f))
+}
+
+// held tells why a job does not run at its times; "": it does.
+func held(path string, u *client.Upcoming) string {
+	switch u.State {
+	case "stopped", "done", "failed":
+		return show.Plain(path+" is "+u.State) + ": without tend start none of these begins"
+	case "stuck":
+		return show.Plain(path) + " is stuck: none of these begins"
+	}
+	if u.Paused {
+		return show.Plain(path) + " is paused: before tend resume none of these begins"
+	}
+	return ""
 }
 
 // moment is a time as the daemon has given it, which is in the zone of the schedule: three o'clock there is what its

@@ -153,21 +153,7 @@ func newOutcome(j job, err error) outcome {
 		return outcome{Outcome: "succeeded"}
 	}
 	failed := outcome{Outcome: "failed", Err: fmt.Sprint(err)} // which survives an Error method that panics
-	d, ok := j.(interface{ Detail() any })
-	if !ok {
-		return failed
-	}
-	var detail struct {
-		Last []struct {
-			outcome
-			Triggered bool `json:"triggered"`
-		} `json:"last"`
-	}
-	text, err := json.Marshal(d.Detail())
-	if err != nil || json.Unmarshal(text, &detail) != nil {
-		return failed
-	}
-	for _, run := range detail.Last {
+	for _, run := range detailOf(j).Last {
 		if run.Triggered && run.Err == failed.Err {
 			failed.Outcome = run.Outcome
 			break
@@ -176,7 +162,26 @@ func newOutcome(j job, err error) outcome {
 	return failed
 }
 
-// next is when a job runs next.
+// detail is what a job tells of itself, as far as it is needed here.
+type detail struct {
+	Paused bool `json:"paused"`
+	Last   []struct {
+		outcome
+		Triggered bool `json:"triggered"`
+	} `json:"last"`
+}
+
+// detailOf has nothing of a job whose Detail is not like that of services.Job.
+func detailOf(j job) (d detail) {
+	if teller, ok := j.(interface{ Detail() any }); ok {
+		if text, err := json.Marshal(teller.Detail()); err != nil || json.Unmarshal(text, &d) != nil {
+			return detail{}
+		}
+	}
+	return d
+}
+
+// next is when a job runs next, or would run if it were not paused or at rest.
 func (s *server) next(w http.ResponseWriter, r *http.Request, path string) {
 	n := 10
 	if text := r.URL.Query().Get("n"); text != "" {
@@ -186,7 +191,14 @@ func (s *server) next(w http.ResponseWriter, r *http.Request, path string) {
 			return
 		}
 	}
-	if j, ok := s.theJob(w, r, path); ok {
-		reply(w, http.StatusOK, append([]time.Time{}, j.Upcoming(n)...))
+	j, ok := s.theJob(w, r, path)
+	if !ok {
+		return
 	}
+	_, st, _ := s.find(path)
+	reply(w, http.StatusOK, struct {
+		State  supervise.State `json:"state"`
+		Paused bool            `json:"paused"`
+		Next   []time.Time     `json:"next"`
+	}{st.State, detailOf(j).Paused, append([]time.Time{}, j.Upcoming(n)...)})
 }

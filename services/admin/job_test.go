@@ -49,7 +49,7 @@ func (j *byHand) Upcoming(n int) (times []time.Time) {
 }
 
 func (j *byHand) Detail() any {
-	return map[string]any{"last": []any{map[string]any{"triggered": true, "outcome": "timed out", "err": "too slow"}}}
+	return map[string]any{"paused": j.paused, "last": []any{map[string]any{"triggered": true, "outcome": "timed out", "err": "too slow"}}}
 }
 
 // wrapped hides the methods of what is in it.
@@ -94,8 +94,11 @@ func TestAJobIsSteeredByHandAlsoBehindWrappers(t *testing.T) {
 		if j.paused || j.cancelled != 1 {
 			t.Errorf("paused %v, cancelled %d", j.paused, j.cancelled)
 		}
-		if _, body := ask(s.handler, "GET", "/api/v1/services/g/job/next?n=2"); len(at(t, body).([]any)) != 2 {
-			t.Errorf("next: %s", body)
+		for _, j.paused = range []bool{false, true} {
+			_, body := ask(s.handler, "GET", "/api/v1/services/g/job/next?n=2")
+			if len(at(t, body, "next").([]any)) != 2 || at(t, body, "state") != "running" || at(t, body, "paused") != j.paused {
+				t.Errorf("next when paused=%v: %s", j.paused, body)
+			}
 		}
 		for n, want := range map[string]int{"0": 400, "1001": 400, "x": 400, "10": 200} {
 			if status, body := ask(s.handler, "GET", "/api/v1/services/g/job/next?n="+n); status != want {

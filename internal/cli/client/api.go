@@ -83,6 +83,13 @@ type Outcome struct {
 	Err     string `json:"err,omitzero"`
 }
 
+// Upcoming is when a job runs next, or would run if it were not paused or at rest.
+type Upcoming struct {
+	State  string      `json:"state"`
+	Paused bool        `json:"paused"`
+	Next   []time.Time `json:"next"`
+}
+
 // Share is what a service has of the program. The path "" is what belongs to no service.
 type Share struct {
 	Path       string  `json:"path"`
@@ -148,8 +155,8 @@ func (c *Client) Drill(ctx context.Context, path, mode string) error {
 	return c.do(ctx, request{method: http.MethodPost, path: servicePath(path) + "/drill?mode=" + url.QueryEscape(mode)}, nil)
 }
 
-// NextTimes is when a job runs next, n times.
-func (c *Client) NextTimes(ctx context.Context, path string, n int) (times []time.Time, err error) {
+// Upcoming is when a job runs next, n times.
+func (c *Client) Upcoming(ctx context.Context, path string, n int) (times Upcoming, err error) {
 	err = c.do(ctx, request{method: http.MethodGet, path: servicePath(path) + "/next?n=" + strconv.Itoa(n)}, &times)
 	return times, err
 }
