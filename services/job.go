@@ -144,6 +144,7 @@ type cutShort string
 const (
 	errOutOfTime   cutShort = "out of time"        // for stopping
 	errOtherFailed cutShort = "another run failed" // and that under Fail, or by a panic
+	errItsFailed   cutShort = "its service failed" // by something else: a schedule, or OnRun
 	errSilent      cutShort = "no sign of life"    // from the service
 )
 

@@ -58,7 +58,7 @@ func (j *Job) end(run *jobRun, outcome Outcome, err error) (settles bool) {
 		j.finish(err)
 	}
 	if err, fails := j.failure(run); fails {
-		run.seat.rota.fail(err) // first, so that nothing begins that would be cut short
+		run.seat.rota.fail(err, errOtherFailed) // first, so that nothing begins that would be cut short
 	}
 	if s.seat != run.seat {
 		run.seat.rota.plan(run.seat)

@@ -227,7 +227,7 @@ func (r *jobRun) judge(err error) (Outcome, error) {
 	switch cause {
 	case ErrTimeout: //nolint:errorlint // set by serve, by Cancel and by rota, as they are
 		outcome = TimedOut
-	case ErrCancelled, errOutOfTime, errOtherFailed, errSilent:
+	case ErrCancelled, errOutOfTime, errOtherFailed, errItsFailed, errSilent:
 	default:
 		return Failed, err
 	}

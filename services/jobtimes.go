@@ -117,7 +117,7 @@ func (j *Job) follow(now time.Time) time.Time {
 func (j *Job) given(next, now time.Time) time.Time {
 	s := &j.state
 	if _, ok := j.Schedule.(atOnce); !ok && !next.IsZero() && !next.After(s.last) {
-		s.seat.rota.fail(fmt.Errorf("schedule: the time after %s is given as %s, which is not later", s.last, next))
+		s.seat.rota.fail(fmt.Errorf("schedule: the time after %s is given as %s, which is not later", s.last, next), errItsFailed)
 		next = time.Time{}
 	}
 	return j.fires(next, now)

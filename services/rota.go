@@ -37,6 +37,7 @@ type rota struct {
 	seeking bool      // a worker is on its way to the queue
 	over    bool      // no further run begins
 	errs    []error
+	cause   cutShort // what the first of them means to the runs under way
 }
 
 func newRota(ctx context.Context) *rota {
@@ -79,7 +80,7 @@ func (r *rota) serve(ctx context.Context) error {
 	done, whole := false, false
 	defer func() {
 		if !whole { // a schedule has panicked
-			r.fail(nil)
+			r.fail(nil, errItsFailed)
 			_ = r.finish(ctx, false)
 		}
 	}()
@@ -183,9 +184,12 @@ func (r *rota) isDone() bool {
 	return len(r.inbox) == 0
 }
 
-// fail notes an error of a run that fails the service; nil if that is done otherwise.
-func (r *rota) fail(err error) {
+// fail notes an error that fails the service; nil if that is done otherwise.
+func (r *rota) fail(err error, cause cutShort) {
 	r.mu.Lock()
+	if len(r.errs) == 0 {
+		r.cause = cause
+	}
 	r.errs = append(r.errs, err)
 	r.mu.Unlock()
 	r.rouse()
@@ -229,11 +233,18 @@ func (r *rota) seek() {
 // there are processors, which is cheaper by far than a goroutine for each: that would have to be made and its
 // stack to grow. And most runs are done where they were begun, where what they need of the memory is near.
 func (r *rota) work(context.Context) error {
-	defer r.running.Done()
+	whole := false
+	defer func() {
+		if !whole { // a run has panicked, and has said so; or a schedule or OnRun has
+			r.fail(nil, errItsFailed)
+		}
+		r.running.Done()
+	}()
 	for first := true; ; first = false {
 		if run := r.take(first); run != nil {
 			run.serve()
 		} else if !r.further() {
+			whole = true
 			return nil
 		}
 	}

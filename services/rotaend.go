@@ -23,7 +23,7 @@ func (r *rota) finish(ctx context.Context, done bool) error {
 	}
 	switch silent := errors.Is(context.Cause(ctx), supervise.ErrHung); {
 	case failed:
-		r.cutShort(errOtherFailed)
+		r.cutShort(r.cause)
 	case silent:
 		r.cutShort(errSilent)
 	case ctx.Err() != nil:
