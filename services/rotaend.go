@@ -13,6 +13,10 @@ import (
 // nameAfter is how late a run may be before it is named: some of what a tree allows before it says that a service is stuck.
 const nameAfter = 25 * time.Millisecond
 
+// heldAfter is how long a run may hold up a service that has failed before it is named. It is longer than a Command waits
+// before it kills.
+const heldAfter = killAfter + 5*time.Second
+
 // finish waits for the runs under way, within the time for stopping.
 func (r *rota) finish(ctx context.Context, done bool) error {
 	failed := r.end()
@@ -24,6 +28,7 @@ func (r *rota) finish(ctx context.Context, done bool) error {
 	switch silent := errors.Is(context.Cause(ctx), supervise.ErrHung); {
 	case failed:
 		r.cutShort(r.cause)
+		defer r.nameHolding(ctx)()
 	case silent:
 		r.cutShort(errSilent)
 	case ctx.Err() != nil:
@@ -73,6 +78,21 @@ func (r *rota) cutShort(cause cutShort) {
 	r.eachUnderWay(func(run *jobRun) { run.cancel(cause) })
 }
 
+// nameHolding logs the runs that hold up a service that has failed. As long as nobody tells that to stop, there is no time after
+// which the tree would say that it is stuck; then it is nameLate's. The function it returns takes that back.
+func (r *rota) nameHolding(ctx context.Context) (free func()) {
+	waiting, cancel := context.WithCancel(ctx)
+	supervise.Go(r.ctx, func(context.Context) error {
+		if pause(waiting, heldAfter); waiting.Err() == nil {
+			for _, run := range r.underWay() {
+				run.job.logOf(run).LogAttrs(r.ctx, slog.LevelWarn, "job run does not end, though its service has failed")
+			}
+		}
+		return nil
+	})
+	return cancel
+}
+
 // nameLate names the runs that are still under way when stop has ended. The function it returns takes that back.
 func (r *rota) nameLate(stop context.Context) (free func()) {
 	waiting, cancel := context.WithCancel(context.WithoutCancel(stop))
@@ -91,14 +111,18 @@ func (r *rota) nameLate(stop context.Context) (free func()) {
 // nameUnfinished tells which runs are still under way when the time is over. They hold up Serve, so what it returns
 // would come too late: a goroutine of the service has the error instead.
 func (r *rota) nameUnfinished() {
-	var late []*jobRun
-	r.eachUnderWay(func(run *jobRun) { late = append(late, run) })
 	var errs []error
-	for _, run := range late {
+	for _, run := range r.underWay() {
 		errs = append(errs, run.unfinished("did not end", errOutOfTime))
-		run.job.logOf(run).LogAttrs(r.ctx, slog.LevelWarn, "job run did not end in time") // without locks: it may ask the job
+		run.job.logOf(run).LogAttrs(r.ctx, slog.LevelWarn, "job run did not end in time")
 	}
 	supervise.Go(r.ctx, func(context.Context) error { return errors.Join(errs...) })
+}
+
+// underWay is all runs under way, for what is not to be done under locks: a log may ask the job.
+func (r *rota) underWay() (runs []*jobRun) {
+	r.eachUnderWay(func(run *jobRun) { runs = append(runs, run) })
+	return runs
 }
 
 // eachUnderWay calls f with each run under way, under the lock of its job.
