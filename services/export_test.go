@@ -29,6 +29,15 @@ func HeapDue(base, now time.Time, at ...time.Time) int {
 // CountLatency is what an HTTP does for each request to know how long it took, but for reading the clock.
 func CountLatency(h *HTTP, took time.Duration) { h.latencies.add(took) }
 
+// HistoryRoom is for how many runs, and errors of runs, a job has room once n of them have failed.
+func HistoryRoom(n int) (runs, errs int) {
+	var h jobHistory
+	for id := range n {
+		h.add(&JobRun{ID: id, Err: ErrTimeout})
+	}
+	return cap(h.runs), cap(h.errs)
+}
+
 // HeapSetsBack tells at which of the moments a rota that began at base notices that the clock was set back.
 func HeapSetsBack(base time.Time, moments ...time.Time) (noticed []bool) {
 	h := jobHeap{base: base}

@@ -103,3 +103,11 @@ func TestMissedTimesAreToldWithoutANameWhereThereIsNone(t *testing.T) {
 		}
 	})
 }
+
+func TestAHistoryHasNoRoomForMoreThanItRemembers(t *testing.T) {
+	for _, n := range []int{49, 50, 51, 200} {
+		if runs, errs := services.HistoryRoom(n); runs != 50 || errs != 50 {
+			t.Errorf("after %d runs: got room for %d runs and %d errors, want 50", n, runs, errs)
+		}
+	}
+}

@@ -35,7 +35,7 @@ func (h *jobHistory) add(r *JobRun) {
 		int32(min(r.Attempts, 1<<30)), r.Outcome, r.Triggered,
 	}
 	if len(h.runs) < remembered {
-		h.runs = append(h.runs, past)
+		h.runs = append(withRoom(h.runs), past)
 	} else {
 		h.runs[h.next] = past
 		h.next = (h.next + 1) % remembered
@@ -46,7 +46,15 @@ func (h *jobHistory) add(r *JobRun) {
 	if len(h.errs) == remembered {
 		h.errs = slices.Delete(h.errs, 0, 1)
 	}
-	h.errs = append(h.errs, pastErr{r.ID, r.Err})
+	h.errs = append(withRoom(h.errs), pastErr{r.ID, r.Err})
+}
+
+// withRoom is a list with room for one more, and never for more than are remembered, as append would have it.
+func withRoom[T any](list []T) []T {
+	if len(list) < cap(list) {
+		return list
+	}
+	return append(make([]T, 0, min(2*len(list)+1, remembered)), list...)
 }
 
 // latest is the last run.
