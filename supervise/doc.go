@@ -18,8 +18,8 @@
 // Stop, Restart and SetPolicy take.
 //
 // Write down what runs, put what is needed first at the top, and call Serve. It refuses a tree that
-// makes no sense, naming path and field, and starts nothing of it. The list is fixed while it is
-// served; what comes and goes belongs in a [Pool].
+// makes no sense, naming path and field, and starts nothing of it. While it is served the list is
+// changed by Update, as for another configuration; what comes and goes belongs in a [Pool].
 //
 // Examples: Package, [Child]
 //
