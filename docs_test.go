@@ -180,3 +180,54 @@ func exampleFunc(name string) string {
 	}
 	return f
 }
+
+// TestEveryRoomOfTheHouseIsInItsPlan holds the plan of docs/design.md against what is there: folders with Go in them, and the
+// files of supervise.
+func TestEveryRoomOfTheHouseIsInItsPlan(t *testing.T) {
+	design := read(t, "docs/design.md")
+	_, plan, _ := strings.Cut(design, "## The house\n")
+	plan, _, _ = strings.Cut(plan, "\nWho may import whom")
+	for line := range strings.Lines(plan) {
+		if room, _, found := strings.Cut(line, "  "); found && room != "" {
+			if _, err := os.Stat(room); err != nil {
+				t.Errorf("docs/design.md: there is no %s", room)
+			}
+		}
+	}
+	_, table, _ := strings.Cut(design, "| file | what it is |\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for _, name := range regexp.MustCompile("`([a-z]+\\.go)`").FindAllStringSubmatch(table, -1) {
+		if _, err := os.Stat("supervise/" + name[1]); err != nil {
+			t.Errorf("docs/design.md: there is no supervise/%s", name[1])
+		}
+	}
+	folders := map[string]bool{}
+	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		folder, name := filepath.ToSlash(filepath.Dir(path)), filepath.Base(path)
+		if err != nil || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		folders[folder] = true
+		if folder == "supervise" && !strings.Contains(table, "`"+name+"`") {
+			t.Errorf("docs/design.md: supervise/%s has no row", name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(folders, ".")
+	for folder := range folders {
+		if !strings.Contains(plan, "\n"+folder+"/ ") && !inRoom(plan, folder) {
+			t.Errorf("docs/design.md: %s/ is in no line of the house", folder)
+		}
+	}
+}
+
+// inRoom tells whether the line of the folder above names this one, or is about programs.
+func inRoom(plan, folder string) bool {
+	above, name := filepath.ToSlash(filepath.Dir(folder)), filepath.Base(folder)
+	_, line, found := strings.Cut(plan, "\n"+above+"/ ")
+	line, _, _ = strings.Cut(line, "\n")
+	return found && (above == "examples" || strings.Contains(line, name))
+}
