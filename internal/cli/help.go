@@ -18,8 +18,9 @@ func exitCodes() string {
 		"69        no daemon answers; of the daemon: an address is not to be had\n" +
 		"70        of the daemon: something had to be abandoned while stopping\n" +
 		"77        the token is refused, or what it allows is not enough\n" +
-		"78        the file with the token can't be used\n" +
-		"130, 143  ended by SIGINT or SIGTERM"
+		"78        the configuration is not right, or a file can't be used, such as that of the token\n" +
+		"130, 143  ended by SIGINT or SIGTERM\n" +
+		"141       who read the output has gone"
 }
 
 // help is the help of a command. Of the root, a stray word beside --help is a fault all the same.
