@@ -134,7 +134,7 @@ func (c *Command) Serve(ctx context.Context) error {
 // When ctx is done, StopSignal is sent at once, and what is left is killed when the time of
 // supervise.StopContext is all but over, or, when it is no stop of the tree but a timeout of the job or Cancel, after
 // ten seconds. The error says why ctx was done. As the ctx of a Job's run outlives the stop of its
-// service, the program is left to finish until a fifth of that time remains.
+// service, the program is left to finish until a fifth of that time remains, but at most a second.
 func (c *Command) Run(ctx context.Context) error {
 	if err := c.check(); err != nil {
 		return supervise.Fatal(err)
