@@ -68,8 +68,9 @@ type Job struct {
 	// finished for good (in Jobs, this one alone, for as long as the value lives), and supervise.Fatal ends the whole tree.
 	OnError OnError
 
-	// StateFile remembers the last time that was dealt with, so that what was missed while the program was
-	// down is known, and a program that ends while it makes up for that goes on with it. It is written before a run begins. A file that can't be read or written is told in the log. "": none.
+	// StateFile remembers the last time that was dealt with, so that what was missed while the program was down is
+	// known, and a program that ends while it makes up for that goes on with it. It is written before a run begins. A
+	// file that can't be read or written is told in the log. "": none.
 	StateFile string
 
 	// OnRun is told of every run that has ended, one at a time and in their order. It may ask the job; but other runs of it
@@ -206,9 +207,9 @@ func (j *Job) Times(t time.Time, n int) []time.Time {
 	return times
 }
 
-// Upcoming is the next n times at which the job is to run, fewer when there are no more. Where Times asks the schedule alone, this goes
-// on from where the job is in it: the times of Every are counted from when it began. It is what would come if it were not
-// paused, or not stopped.
+// Upcoming is the next n times at which the job is to run, fewer when there are no more. Where Times asks the
+// schedule alone, this goes on from where the job is in it: the times of Every are counted from when it began. It is
+// what would come if it were not paused, or not stopped.
 func (j *Job) Upcoming(n int) []time.Time {
 	from, now := j.whereabouts(), time.Now()
 	times := []time.Time{}

@@ -12,7 +12,8 @@ import (
 //
 //	Idle -> Starting -> Running            from Starting or Running, when the run ends by itself: Backoff | Done | Failed
 //	Backoff -> Starting                    when the delay is over, or by Restart; Backoff -> Stopped by Stop
-//	Starting, Running -> Stopping          by Stop, Restart, a strategy, shutdown, ErrStartTimeout, ErrHung, or because a part of the run ended before the rest, or to be closed
+//	Starting, Running -> Stopping          by Stop, Restart, a strategy, shutdown; by ErrStartTimeout, ErrHung, because
+//	                                       a part of the run ended before the rest, or to be closed
 //	Stopping -> Stopped | Stuck            or -> Starting (Restart), or as if it had ended by itself (the last four)
 //	Backoff, Stopped, Done -> Stopping     of an io.Closer, to be closed
 //

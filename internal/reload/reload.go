@@ -130,8 +130,8 @@ func (l *Loop) Reload(ctx context.Context, dryRun bool) (Report, error) {
 	}
 }
 
-// Serve is to be called once. It reloads at every signal, at every call of Reload, and, with Now.Watch, when the file has changed, until ctx is
-// done. What comes during a reload is done after it, several signals by one.
+// Serve is to be called once. It reloads at every signal, at every call of Reload, and, with Now.Watch, when the file
+// has changed, until ctx is done. What comes during a reload is done after it, several signals by one.
 func (l *Loop) Serve(ctx context.Context, signals <-chan os.Signal) {
 	l.init()
 	defer close(l.ended)

@@ -1,5 +1,6 @@
-// Package systemd tells a service manager what goes on in a tree, as systemd's sd_notify wants it: that it is ready, stops or reloads, what it
-// is waiting for, that it is alive, and that a stop makes progress. Without a NOTIFY_SOCKET in the environment it says nothing.
+// Package systemd tells a service manager what goes on in a tree, as systemd's sd_notify wants it: that it is ready,
+// stops or reloads, what it is waiting for, that it is alive, and that a stop makes progress. Without a NOTIFY_SOCKET
+// in the environment it says nothing.
 package systemd
 
 import (

@@ -2,17 +2,18 @@
 // client refused.
 //
 // [Process.Upgrade] starts the program anew, from the file that now has its name, with the listening sockets of all
-// services.HTTP (LISTEN_FDS, as systemd gives them). The new process builds its tree, and says that it is ready when that is;
-// it has accepted nothing so far, and its jobs and commands wait. Then it is let go, and begins to accept; this one accepts no more, answers what it has,
-// and stops. As each job and command of this process has stopped, the one of the same path begins in the new one.
+// services.HTTP (LISTEN_FDS, as systemd gives them). The new process builds its tree, and says that it is ready when
+// that is; it has accepted nothing so far, and its jobs and commands wait. Then it is let go, and begins to accept;
+// this one accepts no more, answers what it has, and stops. As each job and command of this process has stopped, the
+// one of the same path begins in the new one.
 //
 //	old   Upgrade: starts it          "go"       "main"    lets go of the sockets     stops, in order           ends
 //	new             its tree gets ready: "ready"  accepts: "serving"                    jobs and commands begin
 //
-// When the new process ends, or is not ready in time, it is killed, and this one goes on as if nothing had happened: nobody has
-// ever talked to the new one. The same is true when this one is told to stop meanwhile, and then it stops. A new one in charge that is told to stop
-// tells the old one to make haste, and ends after it. When this one is killed before the new one is in charge, that ends,
-// too: whoever looks after the program knows nothing of it.
+// When the new process ends, or is not ready in time, it is killed, and this one goes on as if nothing had happened:
+// nobody has ever talked to the new one. The same is true when this one is told to stop meanwhile, and then it stops.
+// A new one in charge that is told to stop tells the old one to make haste, and ends after it. When this one is
+// killed before the new one is in charge, that ends, too: whoever looks after the program knows nothing of it.
 //
 // A program does four things: [Begin], first of all; a ctx of [Process.Context] for its tree; [Process.Observe] for the tree's events;
 // [Process.Close] at its end. Somebody then calls Upgrade: a handler of SIGUSR2, as a rule.

@@ -12,8 +12,8 @@ import (
 	"tend.example/tend/services"
 )
 
-// Upgrade replaces this process by one of the program's file as it is now, with the same arguments and environment. It returns nil when the new
-// process is in charge; Context ends then, a little later, and with it the tree.
+// Upgrade replaces this process by one of the program's file as it is now, with the same arguments and environment.
+// It returns nil when the new process is in charge; Context ends then, a little later, and with it the tree.
 //
 // Otherwise the new process has been killed, and this one goes on as before. The error says why: [ErrUnderWay]; that of ctx;
 // [ErrStopping], whatever else there may be; what became of the new one. It is logged, too.
