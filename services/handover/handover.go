@@ -18,6 +18,9 @@
 // A program does four things: [Begin], first of all; a ctx of [Process.Context] for its tree; [Process.Observe] for the tree's events;
 // [Process.Close] at its end. Somebody then calls Upgrade: a handler of SIGUSR2, as a rule.
 //
+// On Linux, where there is a NOTIFY_SOCKET, the new process is a child of the service manager and not of this one:
+// systemd kills a main process that is no child of its own at a stop, without a wait.
+//
 // What it does not do: keep the number of the process. Whoever looks after it by that number has to be told the new one (MainPID),
 // or must not mind. As process 1 of a container it refuses to be replaced, since all would end with it. There is no
 // upgrade on Windows.
