@@ -440,6 +440,10 @@ func TestCauseBelowAGroupThatIsRunAgain(t *testing.T) {
 			"tend/g/x: gave up after 0 restarts within 1m0s: boom",
 			func(_ *tree, _, s *script) { s.end(errBoom) },
 		},
+		"failure of the group by a panic about being done": {
+			"tend/g/x: gave up after 0 restarts within 1m0s: panic: " + supervise.ErrDone.Error(),
+			func(_ *tree, _, s *script) { s.end(&supervise.PanicError{Value: supervise.ErrDone}) },
+		},
 		"end of all": {supervise.ErrStop.Error(), func(_ *tree, _, s *script) { s.end(supervise.Fatal(errBoom)) }},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -181,7 +181,7 @@ func (r *rules) fall(reason error, now time.Time) {
 // causeBelow is what the children are told when the group ends for a reason of its own. After a failure that is not
 // fatal the group above may well run it again; should it not, it closes what they have left open.
 func (r *rules) causeBelow(reason error) error {
-	isFinal := reason == nil || errors.Is(reason, ErrDone) || errors.Is(reason, suture.ErrTerminateSupervisorTree)
+	isFinal := reason == nil || isDone(reason) || errors.Is(reason, suture.ErrTerminateSupervisorTree)
 	if r.top || r.loose || isFinal {
 		return ErrStop
 	}
