@@ -215,7 +215,9 @@ func readState(t *testing.T, file string) time.Time {
 }
 
 func TestStateFileThatIsNoUseIsToldAndLeftAlone(t *testing.T) {
-	for name, text := range map[string]string{"no JSON": "oops", "of the future": `{"last":"2999-01-01T00:00:00Z"}`} {
+	for name, text := range map[string]string{
+		"no JSON": "oops", "of something else": `{"latest":"1999-01-01T00:00:00Z"}`, "of the future": `{"last":"2999-01-01T00:00:00Z"}`,
+	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var log records

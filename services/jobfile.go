@@ -28,6 +28,9 @@ func (j *Job) recall() {
 	if err == nil {
 		err = json.Unmarshal(text, &file)
 	}
+	if err == nil && file.Last.IsZero() {
+		err = errors.New("it has no time \"last\" in it")
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
