@@ -209,10 +209,13 @@ func (j *Job) Times(t time.Time, n int) []time.Time {
 
 // Upcoming is the next n times at which the job is to run, fewer when there are no more. Where Times asks the
 // schedule alone, this goes on from where the job is in it: the times of Every are counted from when it began. It is
-// what would come if it were not paused, or not stopped.
+// what would come if it were not paused, or not stopped; of one that is finished for good it is none.
 func (j *Job) Upcoming(n int) []time.Time {
 	from, now := j.whereabouts(), time.Now()
 	times := []time.Time{}
+	if from.finished {
+		return times
+	}
 	if n > 0 && from.next.After(now) {
 		times = append(times, from.next)
 	} else if from.next = now; !from.last.IsZero() {
@@ -226,12 +229,15 @@ func (j *Job) Upcoming(n int) []time.Time {
 }
 
 // whereabouts is where a job is in its schedule.
-type whereabouts struct{ last, next time.Time }
+type whereabouts struct {
+	last, next time.Time
+	finished   bool
+}
 
 func (j *Job) whereabouts() whereabouts {
 	j.state.mu.Lock()
 	defer j.state.mu.Unlock()
-	return whereabouts{j.state.last, j.state.next}
+	return whereabouts{j.state.last, j.state.next, j.state.finished != nil}
 }
 
 func (j *Job) log() *slog.Logger {

@@ -142,3 +142,19 @@ func TestUpcomingIsWhenTheJobRuns(t *testing.T) {
 		want("stopped", 75, 90)
 	})
 }
+
+func TestAJobThatIsFinishedHasNoUpcomingTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		once := &services.Job{Schedule: services.Every(time.Minute), Log: quietLog(), Do: func(context.Context) error { return supervise.ErrDone }}
+		tr := serve(t, supervise.Child{Name: "jobs", Service: &services.Jobs{Jobs: map[string]*services.Job{"once": once}}})
+		time.Sleep(30 * time.Second)
+		if got := once.Upcoming(2); len(got) != 2 {
+			t.Errorf("before its run: got %v, want two", got)
+		}
+		time.Sleep(time.Minute)
+		if got := once.Upcoming(2); len(got) != 0 {
+			t.Errorf("after it: got %v, want none", got)
+		}
+		tr.stop()
+	})
+}
