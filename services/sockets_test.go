@@ -217,9 +217,11 @@ func TestHTTPIsReadyBeforeItsTurnAndAcceptsInIt(t *testing.T) {
 	tr := serveAt(t, heir, web(h))
 	awaitRunning(t, tr)
 	for range 50 {
-		if got := dial(t, h).get("/"); got.body != "old" {
+		c := dial(t, h)
+		if got := c.get("/"); got.body != "old" {
 			t.Fatalf("answer before the turn: got %q, want that of the old one", got.body)
 		}
+		c.Close() // or the old one would wait for it to come back
 	}
 	close(turn)
 	passing.HandOver(t.Context(), "test/web")
