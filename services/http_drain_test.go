@@ -213,14 +213,14 @@ func TestWhatIsNeverFinishedIsCutAndCounted(t *testing.T) {
 			tr := serve(t, supervise.Child{Name: "web", Service: f, Policy: p})
 			awaitRunning(t, tr)
 			c := dial(t, h)
-			c.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\nsome")
+			c.send("POST /up%20load?key=secret HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\nsome")
 			<-began
 			if p.MinBackoff > 0 {
 				f.fail <- fault
 				eventually(t, "the backoff", func() bool { return tr.child().State == supervise.Backoff })
 			}
 			err := tr.stop()
-			if err == nil || !strings.Contains(err.Error(), "out of time; requests cut off: 1") || errors.Is(err, supervise.ErrStuck) {
+			if err == nil || !strings.Contains(err.Error(), "out of time; requests cut off: 1: POST /up%20load after ") || errors.Is(err, supervise.ErrStuck) {
 				t.Errorf("Serve: got %v, want one request cut off", err)
 			}
 			if got := h.Stats().Cut; got != 1 {

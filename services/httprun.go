@@ -36,6 +36,8 @@ type httpRun struct {
 	active   atomic.Int64  // requests that a handler is at
 	late     atomic.Bool   // the contexts of all requests have been ended
 	gaveUp   atomic.Int64  // requests that had no answer then
+	closing  atomic.Bool   // what is still in flight is cut off
+	lost     casualties    // the requests that were, or had given up
 }
 
 type (
@@ -148,6 +150,9 @@ func (r *httpRun) serve(w http.ResponseWriter, req *http.Request) {
 	var answer *reply
 	defer func() {
 		answer.answered()
+		if r.closing.Load() {
+			r.lost.note(req, time.Since(r.begun)-since)
+		}
 		r.active.Add(-1)
 		r.http.counts.requests.Add(-1)
 	}()
@@ -180,6 +185,7 @@ func (r *httpRun) handled(w *reply, req *http.Request) {
 		}
 	case r.late.Load():
 		r.gaveUp.Add(1)
+		r.lost.note(req, time.Since(r.begun)-w.since)
 		http.Error(w, "stopping", http.StatusServiceUnavailable)
 	default:
 		w.begin(http.StatusOK)
@@ -269,28 +275,4 @@ func (r *httpRun) leave() {
 	_ = r.door.Close() // what it would say, ended says
 	<-r.ended
 	close(r.draining)
-}
-
-// shutdown closes what is idle, and at the end of stop what is not.
-func (r *httpRun) shutdown(stop context.Context) error {
-	_ = r.server.Shutdown(stop) // its only error says that stop has ended, and cut says what of
-	if n := r.cut(); n > 0 {
-		return fmt.Errorf("stop serving on %s: out of time; requests cut off: %d", r.http.where(), n)
-	}
-	return nil
-}
-
-// cut closes every connection, waits until their handlers are back, and tells how many requests
-// were in flight, or had been given up. The accept loop must have ended.
-func (r *httpRun) cut() (requests int64) {
-	requests = r.active.Load() + r.gaveUp.Load()
-	_ = r.server.Close()
-	requests += r.conns.closeHijacked()
-	r.http.counts.cut.Add(requests)
-	r.end()
-	r.conns.handled.Wait()
-	for r.active.Load() > 0 { // of HTTP/2, or with a connection that is theirs
-		time.Sleep(look)
-	}
-	return requests
 }
