@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -189,6 +190,24 @@ func (j *Job) Serve(ctx context.Context) error {
 func (j *Job) check() error {
 	if j.Schedule == nil || j.Do == nil {
 		return errors.New("Schedule and Do are required")
+	}
+	for _, field := range []struct {
+		name        string
+		value, most int64
+	}{
+		{"Overlap", int64(j.Overlap), int64(Parallel)},
+		{"Missed", int64(j.Missed), int64(MissedAll)},
+		{"OnError", int64(j.OnError), int64(Log)},
+		{"Parallel", int64(j.Parallel), math.MaxInt64},
+		{"MaxMissed", int64(j.MaxMissed), math.MaxInt64},
+		{"Retries", int64(j.Retries), math.MaxInt64},
+		{"Timeout", int64(j.Timeout), math.MaxInt64},
+		{"Jitter", int64(j.Jitter), math.MaxInt64},
+		{"RetryAfter", int64(j.RetryAfter), math.MaxInt64},
+	} {
+		if field.value < 0 || field.value > field.most {
+			return fmt.Errorf("%s of %d has no meaning", field.name, field.value)
+		}
 	}
 	return nil
 }

@@ -384,6 +384,25 @@ func TestTriggerDoesNotOvertakeTheOneThatWaits(t *testing.T) {
 	})
 }
 
+func TestAJobWithASettingThatHasNoMeaningIsRefused(t *testing.T) {
+	for want, job := range map[string]*services.Job{
+		"Overlap of 3":           {Overlap: services.Parallel + 1},
+		"Missed of -1":           {Missed: -1},
+		"OnError of 2":           {OnError: services.Log + 1},
+		"Parallel of -1":         {Parallel: -1},
+		"MaxMissed of -1":        {MaxMissed: -1},
+		"Retries of -1":          {Retries: -1},
+		"Timeout of -1000000000": {Timeout: -time.Second},
+		"Jitter of -1":           {Jitter: -1},
+		"RetryAfter of -1":       {RetryAfter: -1},
+	} {
+		job.Schedule, job.Do = services.Every(time.Hour), func(context.Context) error { return nil }
+		if err := job.Serve(t.Context()); err == nil || !strings.Contains(err.Error(), want+" has no meaning") {
+			t.Errorf("Serve: got %v, want %s refused", err, want)
+		}
+	}
+}
+
 func TestJobsThatCannotBeServedLeaveTheirJobsFree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		good := &services.Job{Schedule: services.Every(time.Second), Do: func(context.Context) error { return supervise.ErrDone }}
