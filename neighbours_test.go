@@ -23,6 +23,13 @@ func TestDaemonIsUpgradedByItsSignalAndByItsCommand(t *testing.T) {
 	if testing.Short() {
 		upgrades = 2
 	}
+	answers := []struct {
+		format string
+		text   *regexp.Regexp
+	}{
+		{"table", regexp.MustCompile(`^process \d+ serves\n$`)},
+		{"json", regexp.MustCompile(`^\{\n  "pid": \d+\n\}\n$`)},
+	}
 	h := boot(t, nil)
 	h.awaitTold("READY=1")
 	sent, end := h.underLoad()
@@ -31,8 +38,11 @@ func TestDaemonIsUpgradedByItsSignalAndByItsCommand(t *testing.T) {
 	for n := range upgrades {
 		if n%2 == 0 {
 			syscall.Kill(pid, syscall.SIGUSR2)
-		} else if out, code := h.command("upgrade"); code != 0 || !regexp.MustCompile(`^process \d+ serves\n$`).MatchString(out) {
-			t.Errorf("tend upgrade: exit code %d, %s", code, out)
+		} else {
+			want := answers[n/2%2]
+			if out, code := h.command("upgrade", "-o", want.format); code != 0 || !want.text.MatchString(out) {
+				t.Errorf("tend upgrade: exit code %d, %s", code, out)
+			}
 		}
 		h.eventually("another process", func() bool { return len(h.pids()) == n+2 })
 		next := h.pids()[n+1]

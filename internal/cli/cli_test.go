@@ -69,6 +69,7 @@ func TestOutput(t *testing.T) {
 		"log_level":          {"log-level", 0},
 		"log_level_set":      {"log-level warn -o json", 0},
 		"drill":              {"drill web panic", 0},
+		"drill_json":         {"drill web panic -o json", 0},
 		"version":            {"version", 0},
 		"config_show":        {"config show --drill --timer-every=5s", 0},
 		"config_check":       {"config check", 0},

@@ -115,7 +115,7 @@ func (c *commands) logLevel() *cobra.Command {
 
 func (c *commands) drill() *cobra.Command {
 	modes := []string{"error", "panic", "goexit", "hang", "fatal"}
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "drill PATH MODE",
 		Short: "Make a service fail, to try out its policy",
 		Long: "Make a service fail, to try out its policy: by an error, a panic, runtime.Goexit, by hanging whatever it is told, or\n" +
@@ -123,18 +123,24 @@ func (c *commands) drill() *cobra.Command {
 		Example:           "tend drill timer panic",
 		Args:              exactly("PATH", "MODE: "+strings.Join(modes, ", ")),
 		ValidArgsFunction: then(c.services(1, nil), fixed(modes...)),
-		RunE: c.with(func(cmd *cobra.Command, daemon *client.Client, args []string) error {
-			path, mode := tidy(args[0]), args[1]
-			err := daemon.Drill(cmd.Context(), path, mode)
-			if client.IsProblem(err, http.StatusNotFound) {
-				if info, fault := daemon.Info(cmd.Context()); fault == nil && !info.Drill {
-					return errors.New("this daemon allows no drills: it was started without --drill")
-				}
-			}
-			if err = c.blame(cmd.Context(), daemon, "drill", path, 0, err); err != nil {
-				return err
-			}
-			return c.print(fmt.Sprintf("drill %s: %s", show.Plain(path), show.Plain(mode)))
-		}),
 	}
+	f := formatFlag(cmd)
+	cmd.RunE = c.with(func(cmd *cobra.Command, daemon *client.Client, args []string) error {
+		path, mode := tidy(args[0]), args[1]
+		err := daemon.Drill(cmd.Context(), path, mode)
+		if client.IsProblem(err, http.StatusNotFound) {
+			if info, fault := daemon.Info(cmd.Context()); fault == nil && !info.Drill {
+				return errors.New("this daemon allows no drills: it was started without --drill")
+			}
+		}
+		switch err = c.blame(cmd.Context(), daemon, "drill", path, 0, err); {
+		case err != nil:
+			return err
+		case *f == formatJSON:
+			return c.json(map[string]string{"path": path, "mode": mode})
+		default:
+			return c.print(fmt.Sprintf("drill %s: %s", show.Plain(path), show.Plain(mode)))
+		}
+	})
+	return cmd
 }

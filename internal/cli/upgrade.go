@@ -19,6 +19,7 @@ func (c *commands) upgrade() *cobra.Command {
 			"When the new process ends, or is not ready in time, the old one goes on, and the exit code is 1.",
 		Args: atMost(),
 	}
+	f := formatFlag(cmd)
 	var wait time.Duration
 	waitFlag(cmd, &wait, "how long to wait for its end, beyond --upgrade-timeout of the daemon; the daemon goes on after that")
 	cmd.RunE = c.with(func(cmd *cobra.Command, daemon *client.Client, _ []string) error {
@@ -34,10 +35,14 @@ func (c *commands) upgrade() *cobra.Command {
 		}
 		daemon.Close() // the connection is to the old process
 		info, err := daemon.Info(cmd.Context())
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
+		case *f == formatJSON:
+			return c.json(map[string]int{"pid": info.PID})
+		default:
+			return c.print("process " + strconv.Itoa(info.PID) + " serves")
 		}
-		return c.print("process " + strconv.Itoa(info.PID) + " serves")
 	})
 	return cmd
 }
