@@ -12,8 +12,10 @@ func TestNewProcessIsAChildOfTheServiceManager(t *testing.T) {
 	h := boot(t, nil)
 	pid := h.cmd.Process.Pid
 	for n := range 2 {
-		syscall.Kill(pid, syscall.SIGUSR2)
-		h.eventually("another process", func() bool { return len(h.pids()) == n+2 })
+		h.eventually("another process", func() bool {
+			syscall.Kill(pid, syscall.SIGUSR2) // it is refused until the process before is gone for good
+			return len(h.pids()) == n+2
+		})
 		next := h.pids()[n+1]
 		h.awaitTold("MAINPID=" + strconv.Itoa(next))
 		if _, err := syscall.Wait4(next, nil, syscall.WNOHANG, nil); err != nil {
