@@ -98,6 +98,22 @@ func (h *host) installScript(text string) {
 	h.install(func(path string) error { return os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700) })
 }
 
+// heldSocket is a listening socket as systemd holds one, and the file that it hands on.
+func heldSocket(t *testing.T, addr string) (net.Listener, *os.File) {
+	t.Helper()
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	file, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	return l, file
+}
+
 // listen hears what is said to systemd.
 func (h *host) listen() {
 	h.t.Helper()

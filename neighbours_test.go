@@ -200,16 +200,7 @@ func TestSIGTERMDuringAnUpgradeStopsTheDaemon(t *testing.T) {
 
 // systemd has the sockets before the daemon runs, and after.
 func TestDaemonServesTheSocketsOfSystemd(t *testing.T) {
-	hello, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer hello.Close()
-	file, err := hello.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
+	hello, file := heldSocket(t, "127.0.0.1:0")
 	h := boot(t, func(cmd *exec.Cmd) {
 		cmd.ExtraFiles = []*os.File{file}
 		cmd.Env = append(cmd.Env, "LISTEN_FDS=1", "LISTEN_FDNAMES=tend/hello")
@@ -244,16 +235,7 @@ func TestDaemonServesTheSocketsOfSystemd(t *testing.T) {
 
 // It counts where the admin side listens, and not where it would have: the socket of systemd may be everybody's.
 func TestAdminSideAtASocketThatOthersCanReachNeedsAToken(t *testing.T) {
-	l, err := net.Listen("tcp", "0.0.0.0:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	file, err := l.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
+	_, file := heldSocket(t, "0.0.0.0:0")
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -288,16 +270,7 @@ func TestAdminSideAtASocketThatOthersCanReachNeedsAToken(t *testing.T) {
 
 // Its clients would wait for ever.
 func TestSocketThatNoServiceTakesIsLogged(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	file, err := l.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
+	_, file := heldSocket(t, "127.0.0.1:0")
 	h := boot(t, func(cmd *exec.Cmd) {
 		cmd.ExtraFiles = []*os.File{file}
 		cmd.Env = append(cmd.Env, "LISTEN_FDS=1", "LISTEN_FDNAMES=tend/helo")
